@@ -1,0 +1,34 @@
+"""Teams and who belongs to them. Every object that people work on belongs to one team."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+
+class Role(models.TextChoices):
+    """What a member may do. Each role includes the ones before it."""
+
+    VIEWER = "viewer", "Viewer: sees everything of the team"
+    OPERATOR = "operator", "Operator: proposes, approves others' changes, applies"
+    ADMIN = "admin", "Administrator: also enrols routers, credentials and people"
+
+
+class Team(models.Model):
+    name = models.CharField(max_length=64, unique=True)
+    members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="teams")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "user"], name="one_membership_per_team_and_user")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.team}: {self.role}"

@@ -1,0 +1,149 @@
+"""Change requests, approvals, runs and their events, and the leases that keep two workers off one router."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from lbftp.accounts.models import Team
+from lbftp.clusters.models import Cluster, Revision
+from lbftp.inventory.models import Router
+
+
+class ChangeRequest(models.Model):
+    """A proposal to bring routers to a revision. `plan` is `core.plan.to_json`, made from what the routers held."""
+
+    class State(models.TextChoices):
+        PLANNING = "planning", "Planning"
+        REFUSED = "refused", "Could not be planned"
+        PROPOSED = "proposed", "Waiting for approval"
+        APPROVED = "approved", "Approved"
+        REJECTED = "rejected", "Rejected"
+        STALE = "stale", "Stale: the plan no longer fits"
+        APPLYING = "applying", "Applying"
+        APPLIED = "applied", "Applied"
+        FAILED = "failed", "Failed and put back"
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="changes")
+    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="changes")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    title = models.CharField(max_length=120)
+    reason = models.TextField(blank=True, max_length=2000)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.PLANNING)
+    plan = models.JSONField(null=True)
+    plan_digest = models.CharField(max_length=64, blank=True)
+    problems = models.JSONField(
+        default=list, help_text="Why planning was refused: [{code, severity, field, reason, remedy}]."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.title}"
+
+
+class Approval(models.Model):
+    """One person's decision on one plan digest. It never covers another plan."""
+
+    change = models.ForeignKey(ChangeRequest, on_delete=models.CASCADE, related_name="approvals")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    plan_digest = models.CharField(max_length=64)
+    approved = models.BooleanField()
+    reason = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["change", "user", "plan_digest"], name="one_decision_per_user_and_plan")
+        ]
+
+
+class Run(models.Model):
+    """One piece of work of a worker. The row is the outbox: committed and never started, it is sent again."""
+
+    class Kind(models.TextChoices):
+        ENROL = "enrol", "Fetch host key"
+        FACTS = "facts", "Look at a router"
+        PLAN = "plan", "Plan"
+        APPLY = "apply", "Apply"
+        VERIFY = "verify", "Verify"
+        COMPLY = "comply", "Compliance"
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Waiting for a worker"
+        RUNNING = "running", "Running"
+        SUCCEEDED = "succeeded", "Succeeded"
+        FAILED = "failed", "Failed"
+        ERRORED = "errored", "Stopped by an error of lbftp"
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="runs")
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
+    cluster = models.ForeignKey(Cluster, null=True, on_delete=models.CASCADE, related_name="runs")
+    change = models.ForeignKey(ChangeRequest, null=True, on_delete=models.CASCADE, related_name="runs")
+    revision = models.ForeignKey(Revision, null=True, on_delete=models.PROTECT, related_name="+")
+    host_kind = models.CharField(max_length=16, blank=True, help_text="'router' or 'probehost' for enrol and facts.")
+    host_id = models.PositiveBigIntegerField(null=True)
+    reapply = models.BooleanField(default=False, help_text="A compliance run may put right what it finds.")
+    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    fence = models.PositiveBigIntegerField(default=0, help_text="Grows with each claim; an older claim may not write.")
+    worker = models.CharField(max_length=120, blank=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.TextField(blank=True, help_text="One sentence: what came of it, and what to do if it failed.")
+    result = models.JSONField(default=dict, help_text="Per kind: {'findings': [...], 'sessions': [...], …}.")
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["state", "sent_at"])]
+
+    def __str__(self) -> str:
+        return f"run {self.pk} ({self.kind})"
+
+
+class RunEvent(models.Model):
+    """What happened, in order. `seq` is 1, 2, 3 … within its run; sockets only hint at it."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    seq = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=16)
+    router = models.CharField(max_length=32, blank=True)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["seq"]
+        constraints = [models.UniqueConstraint(fields=["run", "seq"], name="one_event_per_sequence_number")]
+
+
+class Transition(models.Model):
+    """A state moved: of what, from, to, by whom (None: lbftp itself), when, why. Append only."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="transitions")
+    subject = models.CharField(max_length=16, help_text="'change', 'run' or 'cluster'.")
+    subject_id = models.PositiveBigIntegerField()
+    old = models.CharField(max_length=16)
+    new = models.CharField(max_length=16)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    reason = models.CharField(max_length=500, blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["subject", "subject_id"])]
+
+
+class Lease(models.Model):
+    """Who may touch a router now. `fence` grows with each taking; `expires_at` is renewed by the heartbeat."""
+
+    router = models.OneToOneField(Router, on_delete=models.CASCADE, related_name="lease")
+    run = models.ForeignKey(Run, null=True, on_delete=models.SET_NULL, related_name="leases")
+    fence = models.PositiveBigIntegerField(default=0)
+    expires_at = models.DateTimeField(null=True)

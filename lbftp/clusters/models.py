@@ -1,0 +1,68 @@
+"""Clusters: an editable draft, and immutable revisions of it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from lbftp.accounts.models import Team
+from lbftp.inventory.models import Credential, ProbeHost
+
+
+class Cluster(models.Model):
+    """One FTP cluster. `draft` has the form of a spec without what the inventory knows; see clusters/specs.py.
+
+    draft = {"vip", "floating", "internal_network", "mark", "control_port", "passive": {"low", "high"}, "scheduler",
+             "persistence_timeout", "vrid", "advert_int", "check": {"delay_loop", "connect_timeout", "retry"},
+             "routers": [{"name", "priority"}], "real_servers": [{"name", "weight"}]}
+    """
+
+    class State(models.TextChoices):
+        UNKNOWN = "unknown", "Unknown"
+        IN_STEP = "in_step", "In step"
+        DRIFTED = "drifted", "Drifted"
+        APPLYING = "applying", "Applying"
+        FAILED = "failed", "Failed"
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="clusters")
+    name = models.CharField(max_length=16)
+    comment = models.CharField(max_length=200, blank=True)
+    draft = models.JSONField(default=dict)
+    draft_editors = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+", blank=True)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.UNKNOWN)
+    state_at = models.DateTimeField(null=True)
+    master = models.CharField(max_length=32, blank=True, help_text="Name of the router last seen holding the VIP.")
+    applied = models.ForeignKey("Revision", null=True, on_delete=models.PROTECT, related_name="+")
+    approvals_required = models.PositiveSmallIntegerField(default=1)
+    probe_host = models.ForeignKey(ProbeHost, null=True, blank=True, on_delete=models.PROTECT, related_name="clusters")
+    probe_account = models.ForeignKey(Credential, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    probe_path = models.CharField(
+        max_length=200, blank=True, help_text="A file every real server holds, to be fetched."
+    )
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["team", "name"], name="one_cluster_name_per_team")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Revision(models.Model):
+    """An immutable spec of a cluster: `spec` is `core.spec.to_json`, `digest` its digest. Never updated."""
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="revisions")
+    number = models.PositiveIntegerField()
+    spec = models.JSONField()
+    digest = models.CharField(max_length=64)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    editors = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+", blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["cluster", "number"], name="one_number_per_revision")]
+
+    def __str__(self) -> str:
+        return f"{self.cluster} r{self.number}"

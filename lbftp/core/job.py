@@ -1,0 +1,68 @@
+"""What a worker is handed for one run: plain values, no rows. Services build them, workers use them.
+
+Secrets are kept out of `repr`, so that a traceback or a log line cannot show them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from lbftp.core.spec import ClusterSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to log in to one machine over SSH. `host_key` is the pinned 'ssh-ed25519 AAAA…' ('' : none confirmed yet)."""
+
+    name: str
+    address: str
+    port: int
+    username: str
+    host_key: str
+    key: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    sudo: bool = False
+    sudo_password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Where FTP sessions are made from, as whom, and which file they fetch. `sources`: addresses to connect from."""
+
+    access: Access
+    sources: tuple[str, ...]
+    username: str
+    path: str
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One claimed run. `fence` is the number of this claim; a report with an older one is refused.
+
+    `spec` is the revision to reach or to check; `previous` the one applied now, if any. `approved_digest` is the plan
+    digest that people approved (apply only). `others` are the applied specs of other clusters on the same routers.
+    `target` is the one machine of an enrol or facts run.
+    """
+
+    run_id: int
+    kind: str
+    fence: int
+    spec: ClusterSpec | None = None
+    previous: ClusterSpec | None = None
+    approved_digest: str = ""
+    routers: tuple[Access, ...] = ()
+    probe: Probe | None = None
+    others: tuple[ClusterSpec, ...] = ()
+    reapply: bool = False
+    target: Access | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened in a run, before it has a sequence number."""
+
+    kind: str
+    router: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
