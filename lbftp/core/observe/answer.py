@@ -1,0 +1,85 @@
+"""A router's answer to `observe.program` -> Observed. Raises ObserveError, and nothing else, on any bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lbftp.core.observe import facts, iptables, ipvs
+from lbftp.core.observe.errors import ObserveError
+from lbftp.core.observe.observed import Facts, Observed
+from lbftp.core.observe.program import FILES, MAGIC
+
+
+def unframe(answer: bytes) -> dict[str, bytes]:
+    """Part -> its bytes. A cut or foreign answer raises ObserveError."""
+    start = answer.find(MAGIC.encode() + b"\n")
+    head, gap, body = answer[max(start, 0) :].partition(b"\n\n")
+    if start < 0 or not gap:
+        raise ObserveError("answer", f"is not one of lbftp's: {answer[:200].decode(errors='replace')!r}")
+    parts: dict[str, bytes] = {}
+    for line in head.decode(errors="replace").splitlines()[1:]:
+        length, _, name = line.strip().partition(" ")
+        if not length.isascii() or not length.isdigit():
+            raise ObserveError("answer", f"has a length that is no number: {line[:60]!r}")
+        if name != "total":
+            parts[name], body = body[: int(length)], body[int(length) :]
+            if len(parts[name]) != int(length):
+                raise ObserveError("answer", f"was cut off in {name}")
+    return parts
+
+
+def observed(router: str, answer: bytes) -> Observed:
+    """What `router` holds."""
+    parts = unframe(answer)
+    text = {name: content.decode("utf-8", "surrogateescape") for name, content in parts.items()}
+    codes = dict(line.rsplit(" ", 1) for line in _text(text, "status").splitlines() if " " in line)
+    _required(text, codes, ("addr", "os", "kernel", "tcp"))
+    found = _facts(text)
+    files = _files(text)
+    return Observed(
+        router=router,
+        facts=found,
+        modules=frozenset(line.split(" ", 1)[0] for line in _text(text, "modules").splitlines()),
+        sysctls=dict(line.split(" ", 1) for line in _text(text, "sysctl").splitlines() if " " in line),
+        running=iptables.parse(_text(text, "iptables")),
+        saved=iptables.parse(files.get(found.rules_path) or "", found.rules_path),
+        services=ipvs.parse(_text(text, "ipvs")),
+        files=files,
+        units=facts.units(_text(text, "units")),
+        others={name: text[f"{name}.err"] for name in ("iptables", "ipvs") if codes.get(name, "0") != "0"},
+    )
+
+
+def _required(text: Mapping[str, str], codes: Mapping[str, str], names: tuple[str, ...]) -> None:
+    for name in names:
+        if codes.get(name) != "0":
+            raise ObserveError(name, f"the router could not tell: {text.get(f'{name}.err', '')[:200].strip()}")
+
+
+def _text(text: Mapping[str, str], name: str) -> str:
+    if name not in text:
+        raise ObserveError("answer", f"lacks the part {name}")
+    return text[name]
+
+
+def _facts(text: Mapping[str, str]) -> Facts:
+    platform, pretty = facts.os_release(_text(text, "os"))
+    return Facts(
+        hostname=_text(text, "host").strip(),
+        platform=platform,
+        os=pretty,
+        kernel=_text(text, "kernel").strip(),
+        keepalived=facts.version(_text(text, "keepalived") or text.get("keepalived.err", "")),
+        iptables=facts.version(_text(text, "iptables.version")),
+        interfaces=facts.addresses(_text(text, "addr")),
+        listening=facts.listening(_text(text, "tcp")),
+    )
+
+
+def _files(text: Mapping[str, str]) -> dict[str, str | None]:
+    """Path -> content; the known paths are always there, with None for a file that does not exist."""
+    files: dict[str, str | None] = dict.fromkeys(FILES)
+    for line in _text(text, "names").splitlines():
+        number, _, path = line.partition(" ")
+        files[path] = _text(text, f"file.{number}")
+    return files

@@ -1,0 +1,88 @@
+"""`ipvsadm -Sn` text -> virtual services (ipvsadm(8): -A and -a lines, in the form that -R reads)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from lbftp.core.observe.errors import ObserveError
+
+_METHODS: Final = {"-m": "NAT", "-g": "DR", "-i": "TUN"}
+_SERVICES: Final = {"-f": "fwmark", "-t": "tcp", "-u": "udp", "--sctp-service": "sctp"}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Destination:
+    """A real server of a service as the kernel has it; `port` 0 keeps the port that the client used."""
+
+    address: str
+    port: int
+    method: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """`key` is 'fwmark 21' or 'tcp 192.0.2.80:8080'. `persistence` in seconds, 0: none."""
+
+    key: str
+    scheduler: str
+    persistence: int
+    destinations: tuple[Destination, ...]
+
+
+def fwmark(mark: int) -> str:
+    """The key of the IPv4 service for a firewall mark."""
+    return f"fwmark {mark}"
+
+
+def parse(text: str) -> dict[str, Service]:
+    """Services by key. Raises ObserveError on any text that ipvsadm would not write."""
+    found: dict[str, tuple[dict[str, str], list[Destination]]] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if not words:
+            continue
+        options = _options(words[1:])
+        key = _key(options, number)
+        if words[0] == "-A":
+            found[key] = (options, [])
+        elif words[0] == "-a" and key in found:
+            found[key][1].append(_destination(options, number))
+        else:
+            raise ObserveError("ipvsadm -Sn", f"line {number} is not understood: {line[:80]!r}")
+    return {key: _service(key, options, servers) for key, (options, servers) in found.items()}
+
+
+def _options(words: list[str]) -> dict[str, str]:
+    """Option -> value, '' for those without one (-m, -g, -i, -6)."""
+    options: dict[str, str] = {}
+    for word, following in zip(words, [*words[1:], "-"], strict=True):
+        if word.startswith("-"):
+            options[word] = "" if following.startswith("-") else following
+    return options
+
+
+def _key(options: Mapping[str, str], number: int) -> str:
+    for option, name in _SERVICES.items():
+        if options.get(option):
+            return f"{name} {options[option]}" + (" v6" if option == "-f" and "-6" in options else "")
+    raise ObserveError("ipvsadm -Sn", f"line {number} names no service")
+
+
+def _destination(options: Mapping[str, str], number: int) -> Destination:
+    address, _, port = options.get("-r", "").rpartition(":")
+    method = next((name for option, name in _METHODS.items() if option in options), "")
+    return Destination(address, _number(port, number), method, _number(options.get("-w", "1"), number))
+
+
+def _service(key: str, options: Mapping[str, str], servers: list[Destination]) -> Service:
+    persistence = _number(options["-p"], 0) if options.get("-p") else 0
+    return Service(key, options.get("-s", "wlc"), persistence, tuple(sorted(servers)))
+
+
+def _number(text: str, number: int) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise ObserveError("ipvsadm -Sn", f"line {number}: {text[:40]!r} is not a number")
+    return int(text)
