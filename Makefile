@@ -1,0 +1,93 @@
+# lbftp: everything from nothing, each target repeatable. Needs make, git, Python 3.11 and, for missing packages, root.
+#
+#   LBFTP_VAR   folder of what a site keeps (default ./var); two checkouts or two folders run side by side
+#   LBFTP_PORT  where the site listens (default: demo any free port, run 8000 if free)
+#   EXIT=1      `make demo` ends after the job
+#   PYTHON      the Python that makes .venv (default python3)
+#   ARGS        more words for pytest, e.g. make test-web ARGS="-k sign_in -x"
+
+PYTHON ?= python3
+LBFTP_VAR ?= $(CURDIR)/var
+VAR := $(abspath $(LBFTP_VAR))
+PY := .venv/bin/python
+CODE := lbftp workers lab ops tests manage.py
+# Quick ones first, then everything that is not named here, then what needs processes, a browser or virtual routers.
+EARLY := tests/core tests/test_layers.py
+LATE := tests/ops tests/workers tests/browser tests/lab_machines tests/lab
+ALL := $(sort $(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))
+TESTS := $(filter $(EARLY),$(ALL)) $(filter-out $(EARLY) $(LATE) %/__pycache__,$(ALL)) $(foreach t,$(LATE),$(filter $(t),$(ALL)))
+WEB := $(filter-out tests/lab tests/lab_machines tests/browser tests/workers tests/core tests/ops,$(TESTS))
+PYTEST = LBFTP_VAR=$(VAR)/test $(PY) -m pytest $(ARGS)
+
+export LBFTP_VAR = $(VAR)
+export LBFTP_LAB_DIR ?= $(VAR)/lab
+unexport DJANGO_SETTINGS_MODULE
+.DEFAULT_GOAL := help
+.PHONY: help demo run test test-core test-web test-ops test-browser test-lab lint format lab-up lab-reset lab-down bench clean \
+        ready-run ready-dev ready-test
+
+help: ## what there is
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+ready-run:
+	@$(PYTHON) ops/bootstrap.py run
+
+ready-dev:
+	@$(PYTHON) ops/bootstrap.py dev
+
+ready-test:
+	@$(PYTHON) ops/bootstrap.py dev --programs checkers --programs browser
+
+demo: ready-run ## the whole job on virtual routers, then the site to look around in; EXIT=1 ends after the job
+	@exec $(PY) -m ops.demo $(if $(filter-out 0,$(EXIT)),--exit)
+
+run: ready-run ## the site for your own routers
+	@exec $(PY) -m ops.stack run
+
+test: ready-test ## all tests: core, web, services, sockets, processes, browser, virtual routers
+	@exec env LBFTP_VAR=$(VAR)/test $(PY) -m ops.testing $(ARGS) $(TESTS)
+
+test-core: ready-test ## the pure core and the layers; seconds
+	@$(PYTEST) $(filter $(EARLY),$(TESTS))
+
+test-web: ready-test ## pages, services, sockets, command line, documents
+	@$(PYTEST) $(WEB)
+
+test-ops: ready-test ## starting and stopping the site
+	@$(PYTEST) tests/ops
+
+test-browser: ready-test ## headless Chromium
+	@$(PYTEST) tests/browser
+
+test-lab: ready-test ## what needs virtual routers
+	@$(PYTEST) $(filter tests/workers tests/lab_machines tests/lab,$(TESTS))
+
+lint: ready-dev ## formatting, rules, types, templates, layers
+	@$(PY) -m ruff format --check $(CODE)
+	@$(PY) -m ruff check $(CODE)
+	@$(PY) -m mypy $(CODE)
+	@$(PY) -m djlint templates --check --lint --quiet
+	@$(PYTEST) -q tests/test_layers.py
+
+format: ready-dev ## put formatting right
+	@$(PY) -m ruff format $(CODE)
+	@$(PY) -m ruff check --fix-only --quiet $(CODE)
+	@$(PY) -m djlint templates --reformat --quiet
+
+lab-up: ready-run ## start the virtual routers
+	@$(PY) -m lab up
+
+lab-reset: ready-run ## put the virtual routers back to how they were built
+	@$(PY) -m lab reset
+
+lab-down: ready-run ## stop the virtual routers
+	@$(PY) -m lab down
+
+bench: ready-run ## how fast many routers are observed, against plain ssh
+	@$(PYTHON) ops/bootstrap.py run --programs bench
+	@exec $(PY) -m ops.bench
+
+clean: ## stop the virtual routers, remove what was made here (the routers' images stay in the cache)
+	@if [ -x $(PY) ]; then $(PY) -m lab down; fi
+	@rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis .bootstrap.lock
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,163 @@
+"""Makes `.venv` and installs what is missing. Runs on the machine's own Python 3.11, so: standard library only.
+
+Repeatable and interruptible: a virtual environment counts only once its stamp is written, and one that was left without
+a stamp is made anew. When everything is there it takes a few milliseconds and says nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+STAMP = VENV / "lbftp-stamp.json"
+REQUIREMENTS = {"run": ("requirements.txt",), "dev": ("requirements.txt", "requirements-dev.txt")}
+# Debian's package for each program. The tests of rendered files ask the real checkers, and a browser walks the site.
+PROGRAMS = {
+    "checkers": {
+        "keepalived": "keepalived",
+        "iptables-restore": "iptables",
+        "ipvsadm": "ipvsadm",
+        "ip": "iproute2",
+    },
+    "browser": {"chromium": "chromium"},
+    "bench": {"ssh": "openssh-client", "sshd": "openssh-server"},
+}
+ADMIN_PATH = "/usr/sbin:/sbin:/usr/local/sbin"
+
+
+class BootstrapError(RuntimeError):
+    """Something cannot be installed; the text says what to do."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="ops/bootstrap.py", description="Install what lbftp needs, once.")
+    parser.add_argument("level", choices=sorted(REQUIREMENTS), help="run: the site and the demo; dev: tests and checks")
+    parser.add_argument("--programs", action="append", default=[], choices=sorted(PROGRAMS), help="Debian packages too")
+    arguments = parser.parse_args(argv)
+    try:
+        with _locked():
+            ensure_programs(arguments.programs)
+            ensure_venv(arguments.level)
+    except BootstrapError as error:
+        print(f"lbftp: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def ensure_venv(level: str) -> None:
+    """`.venv` holds the level's requirements. Without a stamp (half made) it is made from nothing."""
+    wanted = {name: _digest(ROOT / name) for name in REQUIREMENTS[level]}
+    have = _stamp()
+    if all(have.get(name) == digest for name, digest in wanted.items()) and have.get("python") == _venv_python():
+        return
+    if have.get("python") != _venv_python():
+        _make_venv()
+        have = {}
+    _say(f"installing {REQUIREMENTS[level][-1]} into .venv")
+    STAMP.unlink(missing_ok=True)
+    _pip("install", "--quiet", "--requirement", str(ROOT / REQUIREMENTS[level][-1]))
+    _pip("check")
+    _write_stamp(have | wanted | {"python": _venv_python()})
+
+
+def ensure_programs(groups: list[str]) -> None:
+    """Every program of the groups can be found, by Debian's packages if need be."""
+    wanted = {program: package for group in groups for program, package in PROGRAMS[group].items()}
+    path = os.pathsep.join([os.environ.get("PATH", "/usr/bin:/bin"), ADMIN_PATH])
+    missing = sorted({package for program, package in wanted.items() if shutil.which(program, path=path) is None})
+    if missing:
+        apt_install(missing)
+
+
+def apt_install(packages: list[str]) -> None:
+    """Install Debian packages. Raises BootstrapError where that takes rights we have not."""
+    if shutil.which("apt-get") is None:
+        raise BootstrapError(f"missing programs; install your system's packages for: {' '.join(packages)}")
+    prefix: list[str] = []
+    if os.geteuid() != 0:
+        if shutil.which("sudo") is None:
+            raise BootstrapError(f"missing Debian packages: run as root: apt-get install {' '.join(packages)}")
+        prefix = ["sudo", "--non-interactive", "DEBIAN_FRONTEND=noninteractive"]
+    _say(f"installing Debian packages: {' '.join(packages)}")
+    apt = [*prefix, "apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=600"]
+    # An interrupted installation leaves packages half configured, and apt refuses to go on until that is mended.
+    _call([*prefix, "dpkg", "--configure", "-a"], may_fail=True)
+    _call([*apt, "update"], may_fail=True)
+    _call([*apt, "install", "--no-install-recommends", *packages])
+
+
+def _make_venv() -> None:
+    if sys.version_info < (3, 11):  # noqa: UP036  # the machine's own Python may be anything
+        raise BootstrapError(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: set PYTHON=…")
+    _say(f"making .venv with Python {sys.version.split()[0]}")
+    try:
+        import ensurepip  # noqa: F401  # Debian puts it into a package of its own
+    except ImportError:
+        apt_install([f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"])
+    _call([sys.executable, "-m", "venv", "--clear", str(VENV)])
+
+
+def _venv_python() -> str:
+    """Which interpreter `.venv` was made with ('' if there is none): an upgraded one needs a new environment."""
+    config = VENV / "pyvenv.cfg"
+    if not config.exists() or not (VENV / "bin" / "python").exists():
+        return ""
+    lines = dict(line.split(" = ", 1) for line in config.read_text().splitlines() if " = " in line)
+    return f"{lines.get('version', '')} in {VENV}"
+
+
+def _stamp() -> dict[str, str]:
+    try:
+        loaded = json.loads(STAMP.read_text())
+    except (OSError, ValueError):
+        return {}
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _write_stamp(value: dict[str, str]) -> None:
+    temporary = STAMP.with_suffix(".new")
+    temporary.write_text(json.dumps(value, indent=1))
+    temporary.rename(STAMP)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _pip(*arguments: str) -> None:
+    _call([str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", *arguments])
+
+
+def _call(argv: list[str], *, may_fail: bool = False) -> None:
+    """Run quietly; on failure show the end of what it said."""
+    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode and not may_fail:
+        raise BootstrapError(f"{' '.join(argv[:6])} … failed:\n{(done.stdout + done.stderr)[-3000:]}")
+
+
+def _say(text: str) -> None:
+    print(f"lbftp: {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    """One at a time in this checkout; a killed holder's lock is free at once."""
+    with (ROOT / ".bootstrap.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())
