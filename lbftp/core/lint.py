@@ -1,4 +1,4 @@
-"""Rules that a spec must keep for FTP to work, judged from the spec alone. What routers hold is judged in `preflight`."""
+"""Rules that a spec must keep for FTP to work, judged from the spec alone. `preflight` judges what routers hold."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def _persistence(spec: ClusterSpec) -> Iterator[Problem]:
             "warning",
             "FTP031",
             "persistence_timeout",
-            f"Persistence of {timeout} s is shorter than the FTP server's idle time-out ({FTP_IDLE_TIMEOUT} s in vsftpd).",
+            f"Persistence of {timeout} s is shorter than the server's idle time-out (vsftpd: {FTP_IDLE_TIMEOUT} s).",
             f"Use at least {FTP_IDLE_TIMEOUT} s, or data connections of a quiet session may reach another server.",
         )
     elif timeout > 3600:

@@ -91,7 +91,7 @@ class RouterSpec:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """keepalived's TCP_CHECK on the control port: seconds between rounds, seconds to connect, tries before giving up."""
+    """keepalived's TCP_CHECK on the control port: seconds between rounds, seconds to connect, further tries."""
 
     delay_loop: int = 10
     connect_timeout: int = 3
@@ -162,7 +162,7 @@ class ClusterSpec:
 
 
 def cluster_name(value: str) -> str:
-    """`value` if it may name a cluster: it becomes a file name, a chain name (28 characters at most) and a VRRP name."""
+    """`value` if it may name a cluster: it becomes part of a file's, a chain's and a VRRP instance's name."""
     if not isinstance(value, str) or not _CLUSTER_NAME.fullmatch(value):
         raise SpecError("name", "use 1-16 lower-case letters, digits and hyphens, beginning with a letter")
     return value
@@ -253,7 +253,7 @@ def _name(field: str, value: str) -> None:
     if not isinstance(value, str) or not _HOST_NAME.fullmatch(value):
         raise SpecError(
             field,
-            f"{str(value)[:40]!r} is not a host name: use 1-32 letters, digits, '.', '_' and '-', a letter or digit first",
+            f"{str(value)[:40]!r} is not a host name: 1-32 letters, digits, '.', '_', '-', a letter or digit first",
         )
 
 

@@ -1,0 +1,161 @@
+"""Differences as findings for people: what is wrong, how much it matters, what it breaks, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from lbftp.core.diff import Difference, diff
+from lbftp.core.observe.observed import Observed
+from lbftp.core.problem import Severity
+from lbftp.core.render import desired
+from lbftp.core.spec import ClusterSpec
+
+_REAPPLY: Final = "Re-apply the cluster."
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found. `router` is '' for the pair. `repairable`: re-applying puts it right."""
+
+    code: str
+    severity: Severity
+    router: str
+    what: str
+    expected: str
+    found: str
+    remedy: str
+    repairable: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What a kind of difference means: the sentence with {key}, and what it does to FTP (domain.md's truths)."""
+
+    severity: Severity
+    what: str
+    remedy: str = _REAPPLY
+    repairable: bool = True
+
+
+_MEANINGS: Final[Mapping[str, _Meaning]] = {
+    "module": _Meaning(
+        "error", "The helper module {key} is not loaded: PASV hands out the real server's private address"
+    ),
+    "sysctl": _Meaning("error", "{key} is off: nothing is forwarded, every mode fails"),
+    "chain": _Meaning("error", "Rules of {key} are not as wanted"),
+    "jump": _Meaning("error", "No single jump leads from {key} to the cluster's rules: they are not used"),
+    "leftover-chain": _Meaning("warning", "{key} is there and no longer needed"),
+    "keepalived-file": _Meaning("error", "{key} is not as wanted"),
+    "keepalived-include": _Meaning("error", "{key} does not include lbftp's files: keepalived forgets the cluster"),
+    "keepalived-stopped": _Meaning("error", "{key} is not running: no service, no VRRP, no health checks"),
+    "service-missing": _Meaning("error", "The virtual service {key} is not in the kernel: every mode fails"),
+    "service-settings": _Meaning("warning", "The virtual service {key} has other settings"),
+    "destination-missing": _Meaning(
+        "warning",
+        "Real server {key} is not in rotation",
+        "Its health check failed, or somebody took it out: look at the server, then restart keepalived on this router.",
+        repairable=False,
+    ),
+    "destination-unknown": _Meaning("error", "{key} gets clients and is no real server of the cluster"),
+    "destination-weight": _Meaning("warning", "Real server {key} has another weight or method"),
+    "saved-rules": _Meaning("error", "The saved rules in {key} differ: after a reboot the cluster's rules are gone"),
+    "module-file": _Meaning("error", "{key} does not load the helper: after a reboot PASV fails"),
+    "sysctl-file": _Meaning("error", "{key} is not as wanted: after a reboot nothing is forwarded"),
+    "unit-disabled": _Meaning("error", "The unit {key} is not started at boot"),
+}
+
+_RULE_MEANINGS: Final[tuple[tuple[str, str], ...]] = (
+    ("--set-xmark", "mark rule"),
+    ("MASQUERADE", "rule that lets active mode out (and turns connection tracking on)"),
+    ("-p 112", "accept for VRRP"),
+    ("ACCEPT", "accept"),
+)
+
+
+def findings(spec: ClusterSpec, observed: Mapping[str, Observed]) -> list[Finding]:
+    """All findings on the observed routers of `spec`, router by router, then those of the pair."""
+    found: list[Finding] = []
+    for name in sorted(observed):
+        for difference in diff(desired(spec, observed[name]), observed[name]):
+            found += _of(name, difference)
+    return found + list(_pair(spec, observed))
+
+
+def needs_repair(found: Sequence[Finding]) -> bool:
+    """Whether re-applying would change anything."""
+    return any(f.repairable for f in found)
+
+
+def _of(router: str, difference: Difference) -> Iterator[Finding]:
+    if difference.kind == "chain":
+        yield from _rules(router, difference)
+        return
+    yield _finding(router, difference, difference.expected, difference.found)
+
+
+def _finding(router: str, difference: Difference, expected: str, found: str, what: str = "") -> Finding:
+    meaning = _MEANINGS[difference.kind]
+    text = what or meaning.what.format(key=difference.key)
+    return Finding(difference.kind, meaning.severity, router, text, expected, found, meaning.remedy, meaning.repairable)
+
+
+def _rules(router: str, difference: Difference) -> Iterator[Finding]:
+    """One finding a rule that is missing or too many; one for the chain if only the order is wrong."""
+    expected, found = difference.expected.split("\n"), difference.found.split("\n") if difference.found else []
+    normal_found = {_plain(rule) for rule in found}
+    normal_expected = {_plain(rule) for rule in expected}
+    missing = [rule for rule in expected if _plain(rule) not in normal_found]
+    extra = [rule for rule in found if _plain(rule) not in normal_expected]
+    for rule in missing:
+        yield _finding(router, difference, rule, "", f"{difference.key}: the {_name(rule)} is missing: {rule}")
+    for rule in extra:
+        yield _finding(router, difference, "", rule, f"{difference.key}: a rule that is not ours: {rule}")
+    if not missing and not extra:
+        yield _finding(router, difference, difference.expected, difference.found, f"{difference.key}: wrong order")
+
+
+def _plain(text: str) -> tuple[str, ...]:
+    from lbftp.core.observe.iptables import rule
+
+    return rule(text).tokens
+
+
+def _name(text: str) -> str:
+    return next((name for part, name in _RULE_MEANINGS if part in text), "rule")
+
+
+def _pair(spec: ClusterSpec, observed: Mapping[str, Observed]) -> Iterator[Finding]:
+    """Floating addresses are held by exactly one router, both by the same one."""
+    if len(observed) < len(spec.routers):
+        return
+    holders = {a: [n for n in sorted(observed) if observed[n].holds(str(a))] for a in (spec.vip, spec.floating)}
+    for address, names in holders.items():
+        if len(names) != 1:
+            yield _pair_finding("vip-not-held" if not names else "two-masters", str(address), names)
+    if [len(n) for n in holders.values()] == [1, 1] and holders[spec.vip] != holders[spec.floating]:
+        yield _pair_finding("split-addresses", f"{spec.vip} and {spec.floating}", [n[0] for n in holders.values()])
+
+
+def _pair_finding(code: str, address: str, names: Sequence[str]) -> Finding:
+    held = ", ".join(names) or "no router"
+    return Finding(
+        code,
+        "error",
+        "",
+        f"{address} is held by {held}",
+        "one router",
+        held,
+        "See that keepalived runs on both routers and that VRRP (protocol 112) passes between them.",
+        repairable=False,
+    )
+
+
+def master(spec: ClusterSpec, observed: Mapping[str, Observed]) -> str:
+    """The router that holds the VIP now; '' if none or several do."""
+    names = [n for n in observed if observed[n].holds(str(spec.vip))]
+    return names[0] if len(names) == 1 else ""

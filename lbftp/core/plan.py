@@ -1,0 +1,180 @@
+"""A plan: per router the ordered steps, and the differences people read. Its digest is what they approve."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lbftp.core.diff import diff
+from lbftp.core.observe.iptables import Chain, Ruleset
+from lbftp.core.observe.observed import Observed
+from lbftp.core.problem import Problem
+from lbftp.core.render import desired, iptables
+from lbftp.core.render.artifact import Desired
+from lbftp.core.spec import ClusterSpec, canonical
+from lbftp.core.steps import Step, steps
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One file or chain as it is and as it will be; None: not there. `diff` is a unified diff."""
+
+    what: str
+    before: str | None
+    after: str | None
+    diff: str
+
+
+@dataclass(frozen=True, slots=True)
+class RouterPlan:
+    """What happens to one router. `notes` tell what is seen there and left alone."""
+
+    router: str
+    steps: tuple[Step, ...]
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...]
+
+    def phase(self, name: str) -> tuple[Step, ...]:
+        return tuple(s for s in self.steps if s.phase == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`routers` sorted by name; the order of rolling out is decided when it happens, by who holds the VIP."""
+
+    cluster: str
+    revision: str
+    routers: tuple[RouterPlan, ...]
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return not any(r.steps for r in self.routers)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over revision and every step with its parameters. Differences and notes follow from them."""
+        content = [self.cluster, self.revision, [[r.router, [s.to_json() for s in r.steps]] for r in self.routers]]
+        return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+    def router(self, name: str) -> RouterPlan:
+        return next(r for r in self.routers if r.router == name)
+
+
+def plan(spec: ClusterSpec, observed: Mapping[str, Observed], warnings: Sequence[Problem] = ()) -> Plan:
+    """The plan that brings every observed router to `spec`. The same input gives the same plan and digest."""
+    routers = tuple(_router(spec, observed[name]) for name in sorted(observed))
+    return Plan(spec.name, spec.digest, routers, tuple(warnings))
+
+
+def _router(spec: ClusterSpec, observed: Observed) -> RouterPlan:
+    wanted = desired(spec, observed)
+    ordered = tuple(steps(diff(wanted, observed), wanted, observed))
+    return RouterPlan(observed.router, ordered, tuple(_changes(ordered, wanted, observed)), tuple(_notes(observed)))
+
+
+def _changes(ordered: Sequence[Step], wanted: Desired, observed: Observed) -> list[Change]:
+    changes = []
+    for step in ordered:
+        if step.kind == "write-file":
+            params = step.params
+            changes.append(_change(params["path"], params["before"], params["after"]))
+        elif step.kind == "load-rules":
+            changes += _chain_changes(wanted, observed)
+        else:
+            changes += _small_change(step)
+    return changes
+
+
+def _small_change(step: Step) -> list[Change]:
+    params = step.params
+    if step.kind == "load-module":
+        return [_change(f"module {params['module']}", "not loaded\n", "loaded\n")]
+    if step.kind == "set-sysctl":
+        return [_change(params["key"], f"{params['before']}\n", f"{params['value']}\n")]
+    if step.kind == "enable-unit":
+        return [_change(f"unit {params['unit']}", f"{params['before']}\n", "enabled\n")]
+    return []
+
+
+def _chain_changes(wanted: Desired, observed: Observed) -> list[Change]:
+    changes = []
+    for own in wanted.chains:
+        if not iptables.in_step(own, observed.running):
+            after = "".join(f"-A {own.name} {r.text}\n" for r in own.rules) + f"-A {own.builtin} -j {own.name}\n"
+            before = _running_text(observed.running, own.table, own.builtin, own.name)
+            changes.append(_change(f"{own.table} chain {own.name} (running)", before, after))
+    for own in iptables.leftovers(wanted.cluster, wanted.chains, observed.running):
+        before = _running_text(observed.running, own.table, own.builtin, own.name)
+        changes.append(_change(f"{own.table} chain {own.name} (running)", before, None))
+    return changes
+
+
+def _running_text(running: Ruleset, table: str, builtin: str, name: str) -> str | None:
+    found, from_ = running.chain(table, name), running.chain(table, builtin)
+    if found is None:
+        return None
+    jumps = from_.jumps_to(name) if from_ else 0
+    return _chain_text(found) + f"-A {builtin} -j {name}\n" * jumps
+
+
+def _chain_text(found: Chain) -> str:
+    return "".join(f"{r.text}\n" for r in found.rules)
+
+
+def _change(what: str, before: str | None, after: str | None) -> Change:
+    lines = difflib.unified_diff(
+        (before or "").splitlines(), (after or "").splitlines(), "now", "after", lineterm="", n=3
+    )
+    return Change(what, before, after, "\n".join(lines))
+
+
+def _notes(observed: Observed) -> list[str]:
+    """Foreign rules that run and are not saved: shown, never saved by us."""
+    saved = {(t, c.name, r.tokens) for t, c, r in observed.saved.rules()}
+    foreign = [
+        f"{table}: {rule.text}"
+        for table, chain, rule in observed.running.rules()
+        if not chain.name.startswith(iptables.PREFIX)
+        and not rule.target.startswith(iptables.PREFIX)
+        and (table, chain.name, rule.tokens) not in saved
+    ]
+    if not foreign:
+        return []
+    head = (
+        f"{len(foreign)} foreign rules run here and are not in {observed.facts.rules_path}; they are left as they are:"
+    )
+    return [head, *foreign[:50]]
+
+
+def to_json(value: Plan) -> dict[str, Any]:
+    """The form that is stored and shown; see ChangeRequest.plan. Steps are shown without their parameters."""
+    return {
+        "cluster": value.cluster,
+        "revision": value.revision,
+        "digest": value.digest,
+        "empty": value.empty,
+        "routers": [_router_json(r) for r in value.routers],
+        "warnings": [w.to_json() for w in value.warnings],
+    }
+
+
+def _router_json(router: RouterPlan) -> dict[str, Any]:
+    shown = ("id", "kind", "title", "phase", "why")
+    return {
+        "router": router.router,
+        "steps": [{key: step.to_json()[key] for key in shown} for step in router.steps],
+        "differences": [
+            {"what": c.what, "before": _valid(c.before), "after": _valid(c.after), "diff": _valid(c.diff)}
+            for c in router.changes
+        ],
+        "notes": [_valid(n) for n in router.notes],
+    }
+
+
+def _valid(text: str | None) -> str | None:
+    """Text a database takes: bytes that are not UTF-8 become a mark, for showing only."""
+    return None if text is None else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
