@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "lbftp.changes",
     "lbftp.compliance",
     "lbftp.live",
+    "lbftp.health",
 ]
 
 MIDDLEWARE = [

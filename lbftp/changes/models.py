@@ -60,6 +60,9 @@ class Approval(models.Model):
             models.UniqueConstraint(fields=["change", "user", "plan_digest"], name="one_decision_per_user_and_plan")
         ]
 
+    def __str__(self) -> str:
+        return f"{self.user}: {'approved' if self.approved else 'rejected'}"
+
 
 class Run(models.Model):
     """One piece of work of a worker. The row is the outbox: committed and never started, it is sent again."""
@@ -122,6 +125,9 @@ class RunEvent(models.Model):
         ordering = ["seq"]
         constraints = [models.UniqueConstraint(fields=["run", "seq"], name="one_event_per_sequence_number")]
 
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.seq} {self.kind}"
+
 
 class Transition(models.Model):
     """A state moved: of what, from, to, by whom (None: lbftp itself), when, why. Append only."""
@@ -139,6 +145,9 @@ class Transition(models.Model):
         ordering = ["pk"]
         indexes = [models.Index(fields=["subject", "subject_id"])]
 
+    def __str__(self) -> str:
+        return f"{self.subject} {self.subject_id}: {self.old} -> {self.new}"
+
 
 class Lease(models.Model):
     """Who may touch a router now. `fence` grows with each taking; `expires_at` is renewed by the heartbeat."""
@@ -147,3 +156,6 @@ class Lease(models.Model):
     run = models.ForeignKey(Run, null=True, on_delete=models.SET_NULL, related_name="leases")
     fence = models.PositiveBigIntegerField(default=0)
     expires_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.router} for run {self.run_id}"

@@ -22,6 +22,9 @@ class Policy(models.Model):
     enabled = models.BooleanField(default=True)
     next_due = models.DateTimeField(null=True, db_index=True)
 
+    def __str__(self) -> str:
+        return f"{self.cluster}: {self.cron} ({self.time_zone})"
+
 
 class Occurrence(models.Model):
     """One due time of a policy. Unique, so two beats give one run; a missed one is a row, not a silence."""
@@ -29,16 +32,20 @@ class Occurrence(models.Model):
     class State(models.TextChoices):
         STARTED = "started", "Started"
         MISSED = "missed", "Missed"
-        SKIPPED = "skipped", "Skipped: a run was still going on"
+        SKIPPED = "skipped", "Skipped"
 
     policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="occurrences")
     due = models.DateTimeField()
     state = models.CharField(max_length=16, choices=State.choices)
+    reason = models.CharField(max_length=200, blank=True, help_text="Why it was missed or skipped.")
     run = models.OneToOneField(Run, null=True, on_delete=models.SET_NULL, related_name="occurrence")
 
     class Meta:
         ordering = ["-due"]
         constraints = [models.UniqueConstraint(fields=["policy", "due"], name="one_occurrence_per_due_time")]
+
+    def __str__(self) -> str:
+        return f"{self.due:%Y-%m-%d %H:%M} {self.state}"
 
 
 class FindingRow(models.Model):
@@ -58,3 +65,6 @@ class FindingRow(models.Model):
 
     class Meta:
         ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.severity} {self.code}: {self.what}"

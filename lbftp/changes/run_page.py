@@ -1,0 +1,141 @@
+"""What the page of a run shows beside its events: states of phases, since when a step goes on, what the run was for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from django.urls import reverse
+
+from lbftp.changes.models import Run
+from lbftp.changes.view_of_run import Phase, RunView, Step, fold
+from lbftp.inventory.models import ProbeHost, Router
+
+GOING_ON = (Run.State.QUEUED, Run.State.RUNNING)
+# Phases that put back what was there; their presence changes the story that the page tells.
+_BACK = ("restore", "repair")
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseOnPage:
+    phase: Phase
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepOnPage:
+    """`state` in the page's words: waiting, running, done, failed, skipped, stopped. `since`: start of a running one."""
+
+    step: Step
+    state: str
+    since: datetime | None
+
+    @property
+    def output(self) -> str:
+        return "\n".join(self.step.output)
+
+
+@dataclass(frozen=True, slots=True)
+class LaneOnPage:
+    """One router. `groups` are its steps by phase, in order, each with the phase's title."""
+
+    router: str
+    role: str
+    groups: list[tuple[str, list[StepOnPage]]]
+    output: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    run: Run
+    view: RunView
+    phases: list[PhaseOnPage]
+    lanes: list[LaneOnPage]
+
+    @property
+    def live(self) -> bool:
+        return self.run.state in GOING_ON
+
+    @property
+    def percent(self) -> int:
+        return self.view.percent
+
+    @property
+    def restored(self) -> list[PhaseOnPage]:
+        """The phases that put things back, for the page of a failed run."""
+        return [p for p in self.phases if p.phase.name in _BACK]
+
+    @property
+    def servers(self) -> list[str]:
+        return self.view.real_servers
+
+    @property
+    def loose(self) -> bool:
+        """Whether some session failed before it reached a real server."""
+        return any(row.failed for row in self.view.table)
+
+
+def page(run: Run) -> RunPage:
+    """The page as of the newest event. Events are folded once; nothing of it depends on when the page was opened."""
+    events = list(run.events.all())
+    view = fold(events)
+    started = {(e.router, e.data.get("id")): e.at for e in events if e.kind == "step" and e.data["state"] == "started"}
+    titles = {phase.name: phase.title for phase in view.phases}
+    lanes = [
+        LaneOnPage(
+            router=lane.router,
+            role=_role(run, lane.router),
+            groups=[
+                (titles.get(name, name), [_step(run, s, started.get((lane.router, s.id))) for s in steps])
+                for name, steps in groupby(lane.steps, key=lambda s: s.phase)
+            ],
+            output="\n".join(lane.output),
+            done=sum(step.over for step in lane.steps),
+            total=len(lane.steps),
+        )
+        for lane in view.lanes
+        if lane.router
+    ]
+    return RunPage(run, view, _phases(run, view), lanes)
+
+
+def subject(run: Run) -> tuple[str, str]:
+    """What the run is about: a name and an address, '' where there is none any more."""
+    if run.cluster:
+        return run.cluster.name, reverse("clusters:cluster", args=[run.cluster.pk])
+    model: Any = {"router": Router, "probehost": ProbeHost}.get(run.host_kind)
+    host = model.objects.filter(pk=run.host_id, team=run.team_id).first() if model else None
+    if host is None:
+        return "a machine that was removed", ""
+    return host.name, reverse(f"inventory:{'router' if run.host_kind == 'router' else 'probe-host'}", args=[host.pk])
+
+
+def _phases(run: Run, view: RunView) -> list[PhaseOnPage]:
+    """Each phase once, at its first mention: going back to one (the second router's apply) makes it the running one."""
+    seen = list({phase.name: phase for phase in view.phases}.values())
+    last = view.phases[-1].name if view.phases else ""
+    ended = {Run.State.SUCCEEDED: "done", Run.State.FAILED: "failed", Run.State.ERRORED: "failed"}
+    now = ended.get(Run.State(run.state), "running")
+    failing = {step.phase for _, step in view.failed_steps} if now == "failed" else set()
+    states = {p.name: ("failed" if p.name in failing else "done") for p in seen}
+    if last and not (now == "failed" and last in _BACK):
+        states[last] = now
+    return [PhaseOnPage(phase, states[phase.name]) for phase in seen]
+
+
+def _step(run: Run, step: Step, at: datetime | None) -> StepOnPage:
+    state = {"started": "running"}.get(step.state, step.state)
+    if run.state not in GOING_ON and state in ("running", "waiting"):
+        state = "stopped"
+    return StepOnPage(step, state, at if state == "running" else None)
+
+
+def _role(run: Run, router: str) -> str:
+    master = run.result.get("master") or (run.cluster.master if run.cluster else "")
+    if not master or not run.cluster:
+        return ""
+    return "MASTER" if master == router else "BACKUP"

@@ -1,0 +1,26 @@
+"""Proof that a worker still is the one whose claim on a run counts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from lbftp.changes.errors import LostClaim
+from lbftp.changes.models import Run
+
+# A worker beats every 10 s; after three missed beats and some slack its run is anybody's.
+DEAD_AFTER: Final = timedelta(seconds=45)
+MAX_ATTEMPTS: Final = 3
+
+
+def holding(run_id: int, fence: int) -> Run:
+    """The run, locked for the rest of this transaction, if claim number `fence` is the present one. Else LostClaim."""
+    if not transaction.get_connection().in_atomic_block:
+        raise transaction.TransactionManagementError("holding() protects nothing outside a transaction")
+    rows = Run.objects.filter(pk=run_id, fence=fence, state=Run.State.RUNNING)
+    if rows.update(heartbeat_at=timezone.now()) != 1:
+        raise LostClaim(f"run {run_id}: claim {fence} is over")
+    return Run.objects.select_related("team", "cluster", "change", "revision").get(pk=run_id)

@@ -1,0 +1,91 @@
+"""Approving, rejecting and applying a change: never one's own, never another plan than the one that was seen."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from lbftp.accounts.models import Role
+from lbftp.accounts.services import require
+from lbftp.changes import approvals, states
+from lbftp.changes.errors import Invalid, Refused, StalePlan
+from lbftp.changes.models import Approval, ChangeRequest, Run
+from lbftp.changes.services import runs
+from lbftp.clusters.models import Cluster
+
+C = ChangeRequest.State
+
+
+def approve(*, user: User, change: ChangeRequest, plan_digest: str, reason: str = "") -> Approval:
+    """One approval of the plan with `plan_digest`; the last one needed moves the change to approved.
+
+    Raises StalePlan if the change has another plan by now, Refused for authors, editors and second decisions.
+    """
+    with transaction.atomic():
+        change = _locked(change)
+        if hindrance := approvals.hindrance(change, user):
+            raise Refused(hindrance)
+        if not plan_digest or plan_digest != change.plan_digest:
+            raise StalePlan("The plan changed after you saw it: read the present one, then decide.")
+        decision = Approval.objects.create(
+            change=change, user=user, plan_digest=plan_digest, approved=True, reason=reason[:500]
+        )
+        if approvals.enough(change):
+            states.move(change, C.PROPOSED, C.APPROVED, user=user, reason=reason)
+    return decision
+
+
+def reject(*, user: User, change: ChangeRequest, reason: str) -> None:
+    """Ends a change that is not being applied, with a reason. Authors may withdraw theirs this way."""
+    require(user, change.cluster.team, Role.OPERATOR)
+    if not reason.strip():
+        raise Invalid.at("reason", "It is empty.", "Tell the author why, and what to do instead.")
+    with transaction.atomic():
+        change = _locked(change)
+        if not states.may_move(change, C.REJECTED):
+            raise Refused(f"This change cannot be rejected; it is: {change.get_state_display()}.")
+        if change.plan_digest:
+            Approval.objects.update_or_create(
+                change=change,
+                user=user,
+                plan_digest=change.plan_digest,
+                defaults={"approved": False, "reason": reason[:500]},
+            )
+        states.move(change, change.state, C.REJECTED, user=user, reason=reason)
+
+
+def apply_change(*, user: User, change: ChangeRequest) -> Run:
+    """Starts applying an approved change. Two people pressing at once start one run."""
+    require(user, change.cluster.team, Role.OPERATOR)
+    with transaction.atomic():
+        change = _locked(change)
+        cluster = Cluster.objects.select_for_update().get(pk=change.cluster_id)
+        _refuse_unready(change, cluster)
+        if not states.move(change, C.APPROVED, C.APPLYING, user=user):
+            raise Refused("Somebody else was first: look at the change again.")
+        states.move(cluster, cluster.state, Cluster.State.APPLYING, user=user, state_at=timezone.now())
+        return runs.start(
+            kind=Run.Kind.APPLY,
+            team=cluster.team,
+            user=user,
+            cluster=cluster,
+            change=change,
+            revision=change.revision,
+        )
+
+
+def _refuse_unready(change: ChangeRequest, cluster: Cluster) -> None:
+    if change.state != C.APPROVED:
+        raise Refused(f"Only an approved change can be applied; this one is: {change.get_state_display()}.")
+    if not approvals.enough(change):
+        raise StalePlan(
+            f"The present plan has {approvals.counted(change)} of {approvals.needed(change)} approvals: plan it again."
+        )
+    if cluster.state == Cluster.State.APPLYING:
+        raise Refused(f"Another change of {cluster.name} is being applied: wait for its end.")
+
+
+def _locked(change: ChangeRequest) -> ChangeRequest:
+    rows = ChangeRequest.objects.select_for_update(of=("self",))
+    return rows.select_related("cluster__team", "revision").get(pk=change.pk)

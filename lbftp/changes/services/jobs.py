@@ -1,0 +1,81 @@
+"""Builds what a worker is handed for a run: plain values with the secrets opened. The only place that opens them."""
+
+from __future__ import annotations
+
+from lbftp.changes.errors import Refused
+from lbftp.changes.models import Run
+from lbftp.clusters.models import Cluster
+from lbftp.clusters.specs import other_specs, spec_of
+from lbftp.core.job import Access, Job, Probe
+from lbftp.core.spec import ClusterSpec, from_json
+from lbftp.inventory.models import Credential, ProbeHost, Router, SshHost
+
+_HOSTS: dict[str, type[SshHost]] = {"router": Router, "probehost": ProbeHost}
+
+
+def job_for(run: Run) -> Job:
+    """The job of a claimed run. Raises Refused or SpecError if what it needs is not there any more."""
+    if run.cluster is None:
+        return Job(run_id=run.pk, kind=run.kind, fence=run.fence, target=_target(run))
+    spec = _spec(run, run.cluster)
+    names = [r.name for r in spec.routers]
+    return Job(
+        run_id=run.pk,
+        kind=run.kind,
+        fence=run.fence,
+        spec=spec,
+        previous=from_json(run.cluster.applied.spec) if run.cluster.applied else None,
+        approved_digest=run.change.plan_digest if run.change and run.kind == Run.Kind.APPLY else "",
+        routers=tuple(_router(run, name) for name in names),
+        probe=_probe(run.cluster),
+        others=tuple(other_specs(run.team, names, but=run.cluster)),
+        reapply=run.reapply,
+    )
+
+
+def _spec(run: Run, cluster: Cluster) -> ClusterSpec:
+    """The revision's; a plan that nobody proposed yet is made from the draft."""
+    return from_json(run.revision.spec) if run.revision else spec_of(cluster)
+
+
+def _target(run: Run) -> Access:
+    host = _HOSTS[run.host_kind]._default_manager.select_related("credential").filter(pk=run.host_id).first()
+    if host is None:
+        raise Refused("The machine was removed from the inventory meanwhile.")
+    return _access(host)
+
+
+def _router(run: Run, name: str) -> Access:
+    router = Router.objects.select_related("credential").filter(team=run.team, name=name).first()
+    if router is None:
+        raise Refused(f"The router {name} was removed from the inventory: enrol it again, or propose without it.")
+    return _access(router)
+
+
+def _probe(cluster: Cluster) -> Probe | None:
+    host, account = cluster.probe_host, cluster.probe_account
+    if host is None or account is None:
+        return None
+    return Probe(
+        access=_access(host),
+        sources=tuple(host.source_addresses),
+        username=account.username,
+        path=cluster.probe_path,
+        password=account.secret,
+    )
+
+
+def _access(host: SshHost) -> Access:
+    credential = host.credential
+    by_key = credential.kind == Credential.Kind.KEY
+    return Access(
+        name=host.name,
+        address=host.address,
+        port=host.port,
+        username=credential.username,
+        host_key=host.host_key,
+        key=credential.secret if by_key else "",
+        password="" if by_key else credential.secret,
+        sudo=credential.use_sudo,
+        sudo_password=credential.sudo_password,
+    )

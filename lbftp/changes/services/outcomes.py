@@ -1,0 +1,170 @@
+"""What the end of a run means for its change and its cluster, and what a plan run hands over before it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from lbftp.changes import approvals, states
+from lbftp.changes.errors import problem
+from lbftp.changes.models import ChangeRequest, Run, Transition
+from lbftp.changes.services import claims
+from lbftp.changes.services.events import append, printable
+from lbftp.changes.services.leases import release_leases
+from lbftp.clusters.models import Cluster
+from lbftp.compliance.models import FindingRow
+from lbftp.core.job import Event
+from lbftp.live import publish
+
+C, K, R, S = ChangeRequest.State, Run.Kind, Run.State, Cluster.State
+
+
+def store_plan(
+    *, run_id: int, fence: int, plan: dict[str, Any], digest: str, problems: Sequence[dict[str, Any]]
+) -> None:
+    """The plan of a PLAN run: on its change request, or in the run's result if nobody proposed it."""
+    with transaction.atomic():
+        run = claims.holding(run_id, fence)
+        _keep(run, {"plan": printable(plan), "plan_digest": digest, "problems": list(problems)})
+
+
+def refuse_plan(*, run_id: int, fence: int, problems: Sequence[dict[str, Any]]) -> None:
+    """Why there can be no plan: the routers hold something that stands against it. The run then ends as failed."""
+    with transaction.atomic():
+        run = claims.holding(run_id, fence)
+        _keep(run, {"plan": None, "plan_digest": "", "problems": list(problems)})
+
+
+def mark_stale(*, run_id: int, fence: int, plan: dict[str, Any], digest: str, reason: str) -> None:
+    """The routers changed since the approval: nothing was touched, the new plan is shown, no approval covers it."""
+    with transaction.atomic():
+        run = claims.holding(run_id, fence)
+        change = _change(run)
+        states.move(change, C.APPLYING, C.STALE, reason=reason, plan=printable(plan), plan_digest=digest)
+        _restore_state(change.cluster, reason)
+
+
+def end(run: Run, state: str, outcome: str, result: dict[str, Any]) -> None:
+    """Ends a run whose row the caller holds: 'end' event, state, leases, and what follows for change and cluster."""
+    append(run, [Event("end", data={"state": state, "outcome": outcome})])
+    states.move(
+        run,
+        run.state,
+        state,
+        reason=outcome,
+        expect={"fence": run.fence},
+        ended_at=timezone.now(),
+        outcome=printable(outcome),
+        result={**run.result, **printable(result)},
+    )
+    release_leases(run_id=run.pk)
+    _EFFECTS.get(run.kind, _nothing)(run)
+    transaction.on_commit(partial(publish.fleet_hint, run.team_id))
+
+
+def _keep(run: Run, plan: dict[str, Any]) -> None:
+    if run.change is None:
+        Run.objects.filter(pk=run.pk).update(result={**run.result, **plan})
+    else:
+        ChangeRequest.objects.filter(pk=run.change.pk, state=C.PLANNING).update(**plan)
+
+
+def _nothing(run: Run) -> None:
+    """Looking at one machine changes no state."""
+
+
+def _after_plan(run: Run) -> None:
+    change = run.change
+    if change is None or change.state != C.PLANNING:
+        return
+    if run.state != R.SUCCEEDED or not change.plan_digest:
+        problems = change.problems or [problem("LBF002", "routers", run.outcome, "Put that right, then plan again.")]
+        states.move(change, C.PLANNING, C.REFUSED, reason=run.outcome, problems=problems)
+        return
+    states.move(change, C.PLANNING, C.PROPOSED, reason=run.outcome)
+    if approvals.enough(change):
+        # Planned again, and it is the very plan that was approved: the approvals cover it still.
+        states.move(change, C.PROPOSED, C.APPROVED, reason="The plan is the one that was approved before.")
+
+
+def _after_apply(run: Run) -> None:
+    change = _change(run)
+    if change.state != C.APPLYING:
+        return
+    if run.state == R.SUCCEEDED:
+        states.move(change, C.APPLYING, C.APPLIED, user=run.started_by, reason=run.outcome)
+        Cluster.objects.filter(pk=change.cluster_id).update(applied=change.revision_id)
+        _see(change.cluster, S.IN_STEP, run)
+    else:
+        states.move(change, C.APPLYING, C.FAILED, user=run.started_by, reason=run.outcome)
+        _see(change.cluster, S.FAILED, run)
+
+
+def _after_check(run: Run) -> None:
+    """Verification and compliance tell whether the routers hold what they should; a run that broke tells nothing."""
+    cluster = run.cluster
+    if cluster is None:
+        return
+    findings = run.result.get("findings", [])
+    if run.kind == K.COMPLY:
+        FindingRow.objects.bulk_create(_finding(run, cluster, f) for f in findings)
+    if run.state == R.ERRORED or cluster.state == S.APPLYING:
+        return
+    if any(f.get("severity") != "info" and not f.get("repaired") for f in findings):
+        _see(cluster, S.DRIFTED, run)
+    else:
+        _see(cluster, S.IN_STEP if run.state == R.SUCCEEDED else S.UNKNOWN, run)
+
+
+def _see(cluster: Cluster, state: str, run: Run) -> None:
+    """The cluster is known to be in `state` now; who is master as well, if the run saw it."""
+    columns: dict[str, Any] = {"state_at": timezone.now()}
+    if master := run.result.get("master"):
+        columns["master"] = str(master)[:32]
+    if cluster.state == state:
+        Cluster.objects.filter(pk=cluster.pk).update(**columns)
+    else:
+        states.move(cluster, cluster.state, state, user=run.started_by, reason=run.outcome, **columns)
+
+
+def _restore_state(cluster: Cluster, reason: str) -> None:
+    """Back to what the cluster was before the apply that did nothing."""
+    before = Transition.objects.filter(subject="cluster", subject_id=cluster.pk, new=S.APPLYING).last()
+    if cluster.state == S.APPLYING:
+        states.move(cluster, S.APPLYING, before.old if before else S.UNKNOWN, reason=reason, state_at=timezone.now())
+
+
+def _finding(run: Run, cluster: Cluster, data: dict[str, Any]) -> FindingRow:
+    def text(field: str, length: int) -> str:
+        return str(data.get(field) or "")[:length]
+
+    return FindingRow(
+        run=run,
+        cluster=cluster,
+        code=text("code", 40),
+        severity=text("severity", 8),
+        router=text("router", 32),
+        what=text("what", 300),
+        expected=text("expected", 4000),
+        found=text("found", 4000),
+        remedy=text("remedy", 300),
+        repaired=bool(data.get("repaired")),
+    )
+
+
+def _change(run: Run) -> ChangeRequest:
+    if run.change is None:
+        raise ValueError(f"run {run.pk} is of no change request")
+    return run.change
+
+
+_EFFECTS: Final[dict[str, Callable[[Run], None]]] = {
+    K.PLAN: _after_plan,
+    K.APPLY: _after_apply,
+    K.VERIFY: _after_check,
+    K.COMPLY: _after_check,
+}

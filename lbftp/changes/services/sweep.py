@@ -1,0 +1,45 @@
+"""What each tick puts right: runs that were committed and never taken up, and runs whose worker fell silent."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Q
+
+from lbftp.changes.models import Run
+from lbftp.changes.services import claims, runs
+from lbftp.health.services import record_tick
+
+RESEND_AFTER: Final = timedelta(seconds=15)
+# A run that waits long is not lost, the workers are busy: it is sent ever more rarely, a quarter of its age apart.
+_RARER: Final = 4
+
+
+def sweep(*, now: datetime) -> list[int]:
+    """Sends such runs again; returns their ids. Claiming decides who works, so sending once too often does no harm.
+
+    Called once a tick, which is noted for /readyz.
+    """
+    record_tick(now=now)
+    return [run.pk for run in _waiting(now) + _orphaned(now) if _send_again(run, now)]
+
+
+def _waiting(now: datetime) -> list[Run]:
+    old = now - RESEND_AFTER
+    unsent = Q(sent_at=None, created_at__lt=old) | Q(sent_at__lt=old)
+    rows = Run.objects.filter(unsent, state=Run.State.QUEUED).order_by("pk")
+    return [r for r in rows if r.sent_at is None or now - r.sent_at >= (r.sent_at - r.created_at) / _RARER]
+
+
+def _orphaned(now: datetime) -> list[Run]:
+    silent = Q(heartbeat_at__lt=now - claims.DEAD_AFTER)
+    due = Q(sent_at=None) | Q(sent_at__lt=now - RESEND_AFTER)
+    return list(Run.objects.filter(silent, due, state=Run.State.RUNNING).order_by("pk"))
+
+
+def _send_again(run: Run, now: datetime) -> bool:
+    """Compare-and-set on `sent_at`, so that two ticks at once send one message."""
+    if Run.objects.filter(pk=run.pk, sent_at=run.sent_at, state=run.state).update(sent_at=now) != 1:
+        return False
+    return runs.send(run.pk)

@@ -1,0 +1,221 @@
+"""A run as people see it, folded from its events. Pure: the page, its live update and the command line show the same.
+
+Reading from the first event or going on from the last one seen gives equal views; events are never edited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+MODES: Final = ("PASV", "EPSV", "PORT", "EPRT")
+_OVER: Final = ("done", "failed", "skipped")
+# What is kept of one step's output for the page; the events keep all of it.
+_OUTPUT_LINES: Final = 2000
+
+
+class EventLike(Protocol):
+    """What `core.job.Event` and the row `RunEvent` have in common."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def router(self) -> str: ...
+    @property
+    def data(self) -> dict[str, Any]: ...
+
+
+@dataclass(slots=True)
+class Step:
+    """`state`: waiting, started, done, failed or skipped. `output` is the router's own words, line by line."""
+
+    id: str
+    title: str
+    phase: str = ""
+    state: str = "waiting"
+    seconds: float | None = None
+    message: str = ""
+    output: list[str] = field(default_factory=list)
+
+    @property
+    def over(self) -> bool:
+        return self.state in _OVER
+
+
+@dataclass(slots=True)
+class Lane:
+    """One router's steps, in the order in which they were announced. `output` belongs to none of the steps."""
+
+    router: str
+    steps: list[Step] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
+
+    def step(self, step_id: str, title: str = "", phase: str = "") -> Step:
+        """The step `step_id`; one that was never announced is added at the end."""
+        for step in self.steps:
+            if step.id == step_id:
+                return step
+        self.steps.append(Step(step_id, title or step_id, phase))
+        return self.steps[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    name: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One FTP session. `stage` tells how far it came, `seconds` how long it took (None: unknown)."""
+
+    mode: str
+    real_server: str
+    ok: bool
+    source: str = ""
+    seconds: float | None = None
+    data_from: str = ""
+    stage: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One mode; `cells` stand in the order of `RunView.real_servers`, None where no session reached that server."""
+
+    mode: str
+    cells: tuple[Session | None, ...]
+    failed: tuple[Session, ...]
+
+
+@dataclass(slots=True)
+class RunView:
+    """Everything there is to show. `last_seq` is 0 for events without a number; `end` is {} until the run is over."""
+
+    phases: list[Phase] = field(default_factory=list)
+    lanes: list[Lane] = field(default_factory=list)
+    sessions: list[Session] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    end: dict[str, Any] = field(default_factory=dict)
+    last_seq: int = 0
+
+    def lane(self, router: str) -> Lane:
+        """The lane of `router`, made at its first event."""
+        for lane in self.lanes:
+            if lane.router == router:
+                return lane
+        self.lanes.append(Lane(router))
+        return self.lanes[-1]
+
+    @property
+    def phase(self) -> Phase | None:
+        """The phase that goes on, or the last one."""
+        return self.phases[-1] if self.phases else None
+
+    @property
+    def percent(self) -> int:
+        """0 to 100; 100 only at the end of a run that succeeded."""
+        if self.end.get("state") == "succeeded":
+            return 100
+        steps = [step for lane in self.lanes for step in lane.steps]
+        return min(99, 100 * sum(s.over for s in steps) // len(steps)) if steps else 0
+
+    @property
+    def failed_steps(self) -> list[tuple[str, Step]]:
+        return [(lane.router, step) for lane in self.lanes for step in lane.steps if step.state == "failed"]
+
+    @property
+    def real_servers(self) -> list[str]:
+        return sorted({s.real_server for s in self.sessions if s.real_server})
+
+    @property
+    def table(self) -> list[TableRow]:
+        """Modes in the usual order, then any other; the last session of a mode with a server counts."""
+        modes = [m for m in MODES if any(s.mode == m for s in self.sessions)]
+        modes += sorted({s.mode for s in self.sessions} - set(modes))
+        return [self._row(mode) for mode in modes]
+
+    def _row(self, mode: str) -> TableRow:
+        mine = [s for s in self.sessions if s.mode == mode]
+        last = {s.real_server: s for s in mine}
+        cells = tuple(last.get(server) for server in self.real_servers)
+        return TableRow(mode, cells, tuple(s for s in mine if not s.ok and not s.real_server))
+
+
+def fold(events: Iterable[EventLike], view: RunView | None = None) -> RunView:
+    """The view after `events`, in their order. With `view`, goes on from there (and changes it)."""
+    view = view or RunView()
+    for event in events:
+        if act := _FOLD.get(event.kind):
+            act(view, event.router, event.data)
+        view.last_seq = getattr(event, "seq", 0)
+    return view
+
+
+def _phase(view: RunView, _router: str, data: dict[str, Any]) -> None:
+    view.phases.append(Phase(data["name"], data.get("title") or data["name"]))
+
+
+def _steps(view: RunView, _router: str, data: dict[str, Any]) -> None:
+    for item in data["steps"]:
+        view.lane(item["router"]).step(item["id"], item.get("title", ""), item.get("phase", ""))
+
+
+def _step(view: RunView, router: str, data: dict[str, Any]) -> None:
+    step = view.lane(router).step(data["id"], data.get("title", ""))
+    step.state, step.seconds = data["state"], data.get("seconds")
+    step.message = data.get("message") or ""
+
+
+def _output(view: RunView, router: str, data: dict[str, Any]) -> None:
+    lane = view.lane(router)
+    lines = lane.step(data["step"]).output if data.get("step") else lane.output
+    lines += str(data["text"]).splitlines()
+    del lines[:-_OUTPUT_LINES]
+
+
+def _session(view: RunView, _router: str, data: dict[str, Any]) -> None:
+    view.sessions.append(
+        Session(
+            mode=data["mode"],
+            real_server=data.get("real_server") or "",
+            ok=bool(data["ok"]),
+            source=data.get("source") or "",
+            seconds=data.get("seconds"),
+            data_from=data.get("data_from") or "",
+            stage=data.get("stage") or "",
+            message=data.get("message") or "",
+        )
+    )
+
+
+def _finding(view: RunView, router: str, data: dict[str, Any]) -> None:
+    """A finding told again (now repaired) takes the place of the first telling."""
+    new = {**data, "router": router}
+    for place, old in enumerate(view.findings):
+        if all(old.get(k) == new.get(k) for k in ("code", "router", "what")):
+            view.findings[place] = new
+            return
+    view.findings.append(new)
+
+
+def _note(view: RunView, router: str, data: dict[str, Any]) -> None:
+    view.notes.append({**data, "router": router})
+
+
+def _end(view: RunView, _router: str, data: dict[str, Any]) -> None:
+    view.end = dict(data)
+
+
+_FOLD: Final[dict[str, Callable[[RunView, str, dict[str, Any]], None]]] = {
+    "phase": _phase,
+    "steps": _steps,
+    "step": _step,
+    "output": _output,
+    "session": _session,
+    "finding": _finding,
+    "note": _note,
+    "end": _end,
+}

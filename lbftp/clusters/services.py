@@ -1,0 +1,160 @@
+"""Editing drafts of clusters: from the form, and from YAML files (clusters as code)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from lbftp.accounts.models import Role, Team
+from lbftp.accounts.services import require
+from lbftp.changes.errors import Invalid, Refused
+from lbftp.clusters.models import Cluster
+from lbftp.clusters.specs import DRAFT_FIELDS, check_values, draft_defaults
+from lbftp.core.spec import SpecError, cluster_name
+from lbftp.inventory.models import Credential, ProbeHost
+
+# No quotes, braces, semicolons, dollar signs, backslashes or line breaks: a comment may end up beside configuration.
+_COMMENT: Final = re.compile(r"[\w .,:/()+@#%&=!?*-]{0,200}")
+_PATH: Final = re.compile(r"[\w./+@=-]{0,200}")
+_PROBE_FIELDS: Final = ("host", "account", "path")
+
+
+def save_draft(  # noqa: PLR0913 - the form's fields
+    *,
+    user: User,
+    team: Team,
+    cluster: Cluster | None,
+    name: str,
+    comment: str,
+    draft: dict[str, Any],
+    probe_host: ProbeHost | None,
+    probe_account: Credential | None,
+    probe_path: str,
+) -> Cluster:
+    """Creates a cluster (None) or edits its draft. Whoever changes the spec is remembered as an editor.
+
+    A draft may be incomplete; values that could never be right raise Invalid. Nothing happens on any router.
+    """
+    require(user, team, Role.OPERATOR)
+    draft = {k: v for k, v in draft.items() if k != "name"}
+    _check(name, comment, draft, probe_path)
+    _check_probe(team, probe_host, probe_account)
+    row = cluster or Cluster(team=team)
+    changed = (row.name, row.draft) != (name, draft)
+    _check_rename(row, team, name)
+    row.name, row.comment, row.draft = name, comment, draft
+    row.probe_host, row.probe_account, row.probe_path = probe_host, probe_account, probe_path
+    return _store(row, user if changed else None)
+
+
+def load(*, user: User, team: Team, data: object) -> Cluster:
+    """Creates or edits the draft of the cluster that `data` names (the form that `dump` gives).
+
+    What `data` leaves out gets the guide's default, so that a file means the same whatever was there before.
+    """
+    if not isinstance(data, dict):
+        raise Invalid.at("cluster", "It is not a mapping of fields.", "Begin with `name:` and the fields of `dump`.")
+    known = {"name", "comment", "probe", *DRAFT_FIELDS}
+    if unknown := sorted(map(str, set(data) - known)):
+        raise Invalid.at(unknown[0], "It is not a field of a cluster.", f"Known fields: {', '.join(sorted(known))}.")
+    name = str(data.get("name", ""))
+    draft = draft_defaults() | {k: data[k] for k in DRAFT_FIELDS if k in data}
+    return save_draft(
+        user=user,
+        team=team,
+        cluster=Cluster.objects.filter(team=team, name=name).first(),
+        name=name,
+        comment=str(data.get("comment") or ""),
+        draft=draft,
+        **_probe(team, data.get("probe") or {}),
+    )
+
+
+def dump(cluster: Cluster) -> dict[str, Any]:
+    """The draft as `load` takes it, fields in a fixed order. No secret is in it."""
+    probe = {
+        "host": cluster.probe_host.name if cluster.probe_host else None,
+        "account": cluster.probe_account.name if cluster.probe_account else None,
+        "path": cluster.probe_path,
+    }
+    data = {"name": cluster.name, "comment": cluster.comment}
+    data |= {field: cluster.draft[field] for field in DRAFT_FIELDS if field in cluster.draft}
+    return {**data, "probe": {k: v for k, v in probe.items() if v}}
+
+
+def set_approvals_required(*, user: User, cluster: Cluster, number: int) -> None:
+    """How many people have to approve a change of this cluster. For administrators."""
+    require(user, cluster.team, Role.ADMIN)
+    if not 1 <= number <= 20:
+        raise Invalid.at(
+            "approvals_required", f"{number} is not from 1 to 20.", "Every change needs one approval at least."
+        )
+    cluster.approvals_required = number
+    cluster.save(update_fields=["approvals_required"])
+
+
+def _check(name: str, comment: str, draft: dict[str, Any], probe_path: str) -> None:
+    try:
+        check_values(draft, cluster_name(name))
+    except SpecError as error:
+        raise Invalid.of(error) from error
+    if not _COMMENT.fullmatch(comment):
+        remedy = "Use up to 200 letters, digits, spaces and .,:/()+@#%&=!?*- on one line."
+        raise Invalid.at("comment", "It holds a character that is not allowed, or is too long.", remedy)
+    if not _PATH.fullmatch(probe_path) or ".." in probe_path:
+        raise Invalid.at(
+            "probe_path", "It is not a plain path.", "Give a path on the FTP servers such as pub/probe.bin."
+        )
+
+
+def _check_probe(team: Team, host: ProbeHost | None, account: Credential | None) -> None:
+    if (host and host.team_id != team.pk) or (account and account.team_id != team.pk):
+        raise Refused("The probe host and the FTP account have to belong to the cluster's team.")
+    if account and account.kind != Credential.Kind.PASSWORD:
+        raise Invalid.at("probe_account", "It is a private key.", "FTP needs a user name with a password.")
+
+
+def _check_rename(cluster: Cluster, team: Team, name: str) -> None:
+    if cluster._state.adding:
+        return
+    if cluster.team_id != team.pk:
+        raise Refused("That cluster belongs to another team.")
+    if cluster.name != name and cluster.revisions.exists():
+        remedy = "Its name is in the chains and files on the routers; define another cluster."
+        raise Invalid.at("name", f"{cluster.name} was proposed before and keeps its name.", remedy)
+
+
+def _store(row: Cluster, editor: User | None) -> Cluster:
+    columns = ["name", "comment", "draft", "probe_host", "probe_account", "probe_path"]
+    try:
+        with transaction.atomic():
+            row.save(update_fields=columns if row.pk else None)
+            if editor is not None:
+                row.draft_editors.add(editor)
+    except IntegrityError as error:
+        remedy = "Choose another name, or edit the cluster that has it."
+        raise Invalid.at("name", f"There is a cluster {row.name} in this team already.", remedy) from error
+    return row
+
+
+def _probe(team: Team, given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict) or set(given) - set(_PROBE_FIELDS):
+        raise Invalid.at("probe", "It has the wrong form.", f"Give a mapping with {', '.join(_PROBE_FIELDS)}.")
+    host, account = given.get("host"), given.get("account")
+    return {
+        "probe_host": _named(ProbeHost, team, "probe.host", host) if host else None,
+        "probe_account": _named(Credential, team, "probe.account", account) if account else None,
+        "probe_path": str(given.get("path") or ""),
+    }
+
+
+def _named(model: Any, team: Team, field: str, name: str) -> Any:
+    row = model.objects.filter(team=team, name=str(name)).first()
+    if row is None:
+        raise Invalid.at(
+            field, f"The team has no {model._meta.verbose_name} {str(name)[:40]!r}.", "Add it in the site first."
+        )
+    return row

@@ -1,0 +1,146 @@
+"""Schedules: set by people, claimed by the tick. Two ticks give one run; a time that was missed is a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import cron_descriptor
+from cronsim import CronSim, CronSimError
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from lbftp.accounts.models import Role
+from lbftp.accounts.services import require
+from lbftp.changes.errors import Invalid
+from lbftp.changes.models import Run
+from lbftp.changes.services import comply
+from lbftp.clusters.models import Cluster
+from lbftp.compliance.models import Occurrence, Policy
+
+# After a long standstill the newest times are enough to see that there was one.
+MOST_MISSED: Final = 50
+
+
+def set_policy(  # noqa: PLR0913 - the form's fields
+    *, user: User, cluster: Cluster, cron: str, time_zone: str, action: str, enabled: bool
+) -> Policy:
+    """When the cluster is looked at by itself and what is done about drift. Replaces the policy that is there."""
+    require(user, cluster.team, Role.OPERATOR)
+    cron = " ".join(cron.split())
+    _check(cron, time_zone, action)
+    policy = Policy(cluster=cluster, cron=cron, time_zone=time_zone, action=action, enabled=enabled)
+    values = {
+        "cron": cron,
+        "time_zone": time_zone,
+        "action": action,
+        "enabled": enabled,
+        "next_due": next_time(policy, timezone.now()) if enabled else None,
+    }
+    return Policy.objects.update_or_create(cluster=cluster, defaults=values)[0]
+
+
+def next_times(policy: Policy, n: int = 5, after: datetime | None = None) -> list[datetime]:
+    """The next `n` due times, in the policy's zone; summer time as Debian's cron does it."""
+    return list(islice(_times(policy, after or timezone.now()), n))
+
+
+def next_time(policy: Policy, after: datetime) -> datetime:
+    """The first due time after `after`, in UTC."""
+    return next(_times(policy, after)).astimezone(UTC)
+
+
+def in_words(cron: str) -> str:
+    """The expression as an English sentence; the expression itself where there is none."""
+    try:
+        return str(cron_descriptor.get_description(cron))
+    except (cron_descriptor.FormatException, ValueError):
+        return cron
+
+
+def claim_due(*, now: datetime) -> list[Run]:
+    """Starts what is due, each due time once whatever the number of ticks. Returns the runs."""
+    due = Policy.objects.filter(enabled=True, next_due__lte=now).select_related("cluster__team", "cluster__applied")
+    return [run for policy in due if (run := _claim(policy, now))]
+
+
+def _claim(policy: Policy, now: datetime) -> Run | None:
+    due = policy.next_due
+    assert due is not None  # noqa: S101 - the query asked for one that has come
+    with transaction.atomic():
+        mine = Policy.objects.filter(pk=policy.pk, enabled=True, next_due=due)
+        if mine.update(next_due=next_time(policy, now)) != 1:
+            return None
+        *missed, latest = _due_between(policy, due, now)
+        states = Occurrence.State
+        reason = "No tick came: was the beat or every worker down?"
+        Occurrence.objects.bulk_create(
+            (Occurrence(policy=policy, due=t, state=states.MISSED, reason=reason) for t in missed),
+            ignore_conflicts=True,
+        )
+        return _begin(policy, latest)
+
+
+def _begin(policy: Policy, due: datetime) -> Run | None:
+    hindrance = _hindrance(policy.cluster)
+    state = Occurrence.State.SKIPPED if hindrance else Occurrence.State.STARTED
+    entry, new = Occurrence.objects.get_or_create(
+        policy=policy, due=due, defaults={"state": state, "reason": hindrance}
+    )
+    if hindrance or not new:
+        return None
+    entry.run = comply(user=None, cluster=policy.cluster, reapply=policy.action == Policy.Action.REAPPLY)
+    entry.save(update_fields=["run"])
+    return entry.run
+
+
+def _hindrance(cluster: Cluster) -> str:
+    """Why a due time is passed over, as a sentence; '' if nothing stands against it."""
+    if cluster.applied is None:
+        return "Nothing was applied to this cluster yet."
+    going_on = (Run.State.QUEUED, Run.State.RUNNING)
+    if run := cluster.runs.filter(kind__in=(Run.Kind.APPLY, Run.Kind.COMPLY), state__in=going_on).first():
+        return f"Run {run.pk} ({run.get_kind_display()}) was still going on."
+    return ""
+
+
+def _due_between(policy: Policy, first: datetime, now: datetime) -> list[datetime]:
+    """Due times from `first` to `now`, oldest first, the newest `MOST_MISSED` + 1 of them; `first` if there is none."""
+    # The iterator leaves out its start: a second later, so that a due time of `now` itself is found.
+    backwards = CronSim(policy.cron, _local(policy, now + timedelta(seconds=1)), reverse=True)
+    times = (t.astimezone(UTC) for t in backwards)
+    found = list(islice(takewhile(lambda t: t >= first, times), MOST_MISSED + 1))
+    return found[::-1] or [first]
+
+
+def _times(policy: Policy, after: datetime) -> Iterator[datetime]:
+    return iter(CronSim(policy.cron, _local(policy, after)))
+
+
+def _local(policy: Policy, moment: datetime) -> datetime:
+    zone = UTC if policy.time_zone == "UTC" else ZoneInfo(policy.time_zone)
+    return moment.astimezone(zone)
+
+
+def _check(cron: str, time_zone: str, action: str) -> None:
+    try:
+        ZoneInfo(time_zone)
+    except (ValueError, OSError, KeyError) as error:
+        raise Invalid.at(
+            "time_zone", f"{time_zone[:40]!r} is not a time zone.", "Use one such as Europe/Berlin."
+        ) from error
+    if action not in Policy.Action.values:
+        raise Invalid.at("action", f"{action[:40]!r} is not an action.", f"Use {' or '.join(Policy.Action.values)}.")
+    remedy = "Use five fields: minute hour day-of-month month day-of-week, such as */15 * * * *."
+    if len(cron.split()) != 5 or len(cron) > 100:
+        raise Invalid.at("cron", f"{cron[:60]!r} has not five fields.", remedy)
+    try:
+        next(CronSim(cron, timezone.now()))
+    except CronSimError as error:
+        raise Invalid.at("cron", f"{error} in {cron[:60]!r}.", remedy) from error
+    except StopIteration as error:
+        raise Invalid.at("cron", f"{cron[:60]!r} never comes.", remedy) from error

@@ -1,0 +1,221 @@
+"""What people do with machines and credentials. Administrators of the team only: these open the way to routers."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Model, ProtectedError
+from django.utils import timezone
+
+from lbftp.accounts.models import Role, Team
+from lbftp.accounts.services import require
+from lbftp.changes.errors import Invalid, Refused
+from lbftp.changes.models import Run
+from lbftp.changes.services import runs
+from lbftp.core import hostkey
+from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router, SshHost
+
+_M = TypeVar("_M", bound=Model)
+
+HOST_KINDS: Final[dict[str, type[SshHost]]] = {"router": Router, "probehost": ProbeHost}
+
+
+def add_credential(  # noqa: PLR0913 - the columns of the row
+    *,
+    user: User,
+    team: Team,
+    name: str,
+    username: str,
+    kind: str,
+    secret: str,
+    use_sudo: bool = False,
+    sudo_password: str = "",
+) -> Credential:
+    """A way to log in. `secret` is a private key without passphrase (OpenSSH or PEM) or a password, by `kind`."""
+    require(user, team, Role.ADMIN)
+    secret = _secret(kind, secret)
+    return _saved(
+        Credential(
+            team=team,
+            name=name,
+            username=username,
+            kind=kind,
+            secret=secret,
+            use_sudo=use_sudo,
+            sudo_password=sudo_password,
+        )
+    )
+
+
+def replace_secret(*, user: User, credential: Credential, secret: str, sudo_password: str | None = None) -> None:
+    """A new key or password in place of the old one; `sudo_password` None leaves that as it is."""
+    require(user, credential.team, Role.ADMIN)
+    credential.secret = _secret(credential.kind, secret)
+    fields = ["secret"]
+    if sudo_password is not None:
+        credential.sudo_password = sudo_password
+        fields.append("sudo_password")
+    credential.save(update_fields=fields)
+
+
+def add_router(  # noqa: PLR0913
+    *, user: User, team: Team, name: str, address: str, port: int, credential: Credential
+) -> tuple[Router, Run]:
+    """A router not yet trusted, and the run that fetches the host key it offers."""
+    require(user, team, Role.ADMIN)
+    return _enrolled(user, Router(team=team, name=name, address=address, port=port, credential=credential))
+
+
+def add_probe_host(  # noqa: PLR0913
+    *,
+    user: User,
+    team: Team,
+    name: str,
+    address: str,
+    port: int,
+    credential: Credential,
+    source_addresses: list[str] | None = None,
+) -> tuple[ProbeHost, Run]:
+    """A probe host not yet trusted, and the run that fetches the host key it offers."""
+    require(user, team, Role.ADMIN)
+    host = ProbeHost(team=team, name=name, address=address, port=port, credential=credential)
+    host.source_addresses = [str(s) for s in source_addresses or []]
+    return _enrolled(user, host)
+
+
+def add_real_server(*, user: User, team: Team, name: str, address: str) -> RealServer:
+    """An FTP server behind the routers; nothing is done on it."""
+    require(user, team, Role.ADMIN)
+    return _saved(RealServer(team=team, name=name, address=address))
+
+
+def confirm_host_key(*, user: User, host: SshHost, fingerprint: str) -> Run | None:
+    """Pins the offered key if `fingerprint` is its own. For a router the first look at it follows (a FACTS run).
+
+    Raises Refused if the fingerprints differ or the machine has offered another key meanwhile.
+    """
+    require(user, host.team, Role.ADMIN)
+    offered = host.offered_key
+    if not offered:
+        raise Refused(f"{host.name} has not offered a host key yet: fetch it first.")
+    theirs = hostkey.fingerprint(offered)
+    if fingerprint.strip() != theirs:
+        raise Refused(
+            f"{host.name} offers {theirs}, you confirmed {fingerprint.strip()[:80]}: "
+            "compare with `ssh-keygen -lf` on the machine's own console."
+        )
+    return _pin(user, host, offered)
+
+
+def fetch_host_key(*, user: User, host: SshHost) -> Run:
+    """Asks the machine for its key again, say after it was rebuilt. The pinned key stays until one is confirmed."""
+    require(user, host.team, Role.ADMIN)
+    return runs.start(kind=Run.Kind.ENROL, team=host.team, user=user, host=host)
+
+
+def look_again(*, user: User, host: SshHost) -> Run:
+    """A new look at a machine: a router's facts once its key is confirmed, else the key it offers."""
+    require(user, host.team, Role.OPERATOR)
+    kind = Run.Kind.FACTS if isinstance(host, Router) and host.host_key else Run.Kind.ENROL
+    return runs.start(kind=kind, team=host.team, user=user, host=host)
+
+
+def set_interfaces(*, user: User, router: Router, public_interface: str, internal_interface: str) -> None:
+    """Which of the router's interfaces faces clients and which the real servers."""
+    require(user, router.team, Role.ADMIN)
+    known = {i["name"]: i.get("addresses", []) for i in router.facts.get("interfaces", [])}
+    for field, name in (("public_interface", public_interface), ("internal_interface", internal_interface)):
+        if name not in known:
+            raise Invalid.at(
+                field, f"{router.name} has no interface {name[:40]!r}.", f"Choose one of {', '.join(known)}."
+            )
+        if not any("." in address for address in known[name]):
+            raise Invalid.at(field, f"{name} of {router.name} has no IPv4 address.", "Choose another, or look again.")
+    if public_interface == internal_interface:
+        raise Invalid.at("internal_interface", "It is the public interface as well.", "Choose two different ones.")
+    router.public_interface, router.internal_interface = public_interface, internal_interface
+    router.save(update_fields=["public_interface", "internal_interface"])
+
+
+def remove(*, user: User, thing: Router | ProbeHost | RealServer | Credential) -> None:
+    """Deletes what no cluster uses. Nothing is done on the machine itself."""
+    require(user, thing.team, Role.ADMIN)
+    if users := _clusters_with(thing):
+        raise Refused(f"{thing.name} is used by {', '.join(users)}: take it out of there first.")
+    try:
+        thing.delete()
+    except ProtectedError as error:
+        raise Refused(f"{thing.name} is still used by {len(error.protected_objects)} other entries.") from error
+
+
+def store_offered_key(*, host_kind: str, host_id: int, key: str) -> None:
+    """What an ENROL run got. `key` is 'ssh-ed25519 AAAA…'; not yet trusted."""
+    hostkey.fingerprint(key)
+    HOST_KINDS[host_kind]._default_manager.filter(pk=host_id).update(offered_key=key)
+
+
+def store_facts(*, router_id: int, facts: dict[str, Any]) -> None:
+    """What a look at a router found. Interfaces stay as people chose them."""
+    Router.objects.filter(pk=router_id).update(facts=facts, facts_at=timezone.now())
+
+
+def _pin(user: User, host: SshHost, offered: str) -> Run | None:
+    now = timezone.now()
+    with transaction.atomic():
+        rows = type(host)._default_manager.filter(pk=host.pk, offered_key=offered)
+        if rows.update(host_key=offered, confirmed_by=user, confirmed_at=now) != 1:
+            raise Refused(f"{host.name} has offered another key meanwhile: look at the new fingerprint.")
+        host.host_key, host.confirmed_by, host.confirmed_at = offered, user, now
+        if not isinstance(host, Router):
+            return None
+        return runs.start(kind=Run.Kind.FACTS, team=host.team, user=user, host=host)
+
+
+_H = TypeVar("_H", Router, ProbeHost)
+
+
+def _enrolled(user: User, host: _H) -> tuple[_H, Run]:
+    if host.credential.team_id != host.team_id:
+        raise Refused("That credential belongs to another team.")
+    with transaction.atomic():
+        _saved(host)
+        return host, runs.start(kind=Run.Kind.ENROL, team=host.team, user=user, host=host)
+
+
+def _saved(row: _M) -> _M:
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        raise Invalid.of_validation(error) from error
+    row.save()
+    return row
+
+
+def _secret(kind: str, secret: str) -> str:
+    """`secret` as it is stored. Raises Invalid for a private key that nothing could log in with."""
+    if not secret.strip():
+        raise Invalid.at("secret", "It is empty.", "Paste the private key or type the password.")
+    if kind != Credential.Kind.KEY:
+        return secret
+    text = secret.replace("\r\n", "\n").strip() + "\n"
+    load = load_ssh_private_key if "OPENSSH" in text.split("\n", 1)[0] else load_pem_private_key
+    try:
+        load(text.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        remedy = "Paste the whole file, such as ~/.ssh/id_ed25519, made without a passphrase."
+        raise Invalid.at("secret", "It is not a private key that can be opened.", remedy) from error
+    return text
+
+
+def _clusters_with(thing: Model) -> list[str]:
+    """Names of the clusters whose draft names this router or real server."""
+    part = {Router: "routers", RealServer: "real_servers"}.get(type(thing))
+    if part is None:
+        return []
+    team, name = thing.team, thing.name  # type: ignore[attr-defined]
+    return [c.name for c in team.clusters.all() if name in [item.get("name") for item in c.draft.get(part, [])]]

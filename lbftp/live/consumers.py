@@ -1,0 +1,117 @@
+"""Sockets that only whisper "look again". Same access rule as the pages; nothing a client says is listened to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import structlog
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
+from redis.exceptions import RedisError
+
+from lbftp.accounts import access
+from lbftp.accounts.models import Team
+from lbftp.changes.models import Run
+from lbftp.live import publish
+
+log = structlog.get_logger(__name__)
+
+
+class HintConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
+    """Joins groups and passes hints on.
+
+    Every `again_every` seconds it looks by itself: at the access rule, so that somebody who left the team stops
+    hearing, and at the database, so that a hint that Redis lost costs a moment only.
+    """
+
+    again_every = 5.0
+    _again: asyncio.Task[None] | None = None
+    _joined: frozenset[str] = frozenset()
+
+    async def connect(self) -> None:
+        look = await database_sync_to_async(self.look)()
+        if look is None:
+            await self.close(code=4404)
+            return
+        await self.accept()
+        await self._join(look[0])
+        # Looked at again after joining: what happened between the two would be missed otherwise.
+        await self._whisper()
+        self._again = asyncio.create_task(self._look_again())
+
+    async def disconnect(self, code: int) -> None:  # noqa: ARG002
+        if self._again:
+            self._again.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._again
+        for group in self._joined:
+            with contextlib.suppress(OSError, RedisError):
+                await self.channel_layer.group_discard(group, self.channel_name)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
+        """Whatever a client sends is ignored: there is nothing to ask for."""
+
+    async def hint(self, message: dict[str, Any]) -> None:
+        await self.send_json(message["payload"])
+
+    def look(self) -> tuple[frozenset[str], list[dict[str, int]]] | None:
+        """Groups to be in and what to say now; None if this user may not watch."""
+        raise NotImplementedError
+
+    async def _join(self, groups: frozenset[str]) -> None:
+        for group in groups - self._joined:
+            await self.channel_layer.group_add(group, self.channel_name)
+        for group in self._joined - groups:
+            await self.channel_layer.group_discard(group, self.channel_name)
+        self._joined = groups
+
+    async def _whisper(self) -> bool:
+        look = await database_sync_to_async(self.look)()
+        if look is None:
+            await self.close(code=4404)
+            return False
+        for payload in look[1]:
+            await self.send_json(payload)
+        await self._join(look[0])
+        return True
+
+    async def _look_again(self) -> None:
+        while True:
+            await asyncio.sleep(self.again_every)
+            try:
+                if not await self._whisper():
+                    return
+            except (OSError, RedisError) as error:
+                log.warning("socket_without_redis", error=type(error).__name__)
+
+
+class RunConsumer(HintConsumer):
+    """/ws/runs/<id>/ — {"run", "seq"}; the first message tells the present last sequence number."""
+
+    def look(self) -> tuple[frozenset[str], list[dict[str, int]]] | None:
+        run_id = int(self.scope["url_route"]["kwargs"]["run_id"])
+        run = access.visible(_user(self.scope), Run).filter(pk=run_id).first()
+        if run is None:
+            return None
+        last = run.events.order_by("-seq").values_list("seq", flat=True).first() or 0
+        return frozenset({publish.run_group(run_id)}), [publish.run_payload(run_id, last)]
+
+
+class FleetConsumer(HintConsumer):
+    """/ws/fleet/ — {"fleet": team} for each of the user's teams, now and whenever something changes there."""
+
+    def look(self) -> tuple[frozenset[str], list[dict[str, int]]] | None:
+        user = _user(self.scope)
+        if not user.is_authenticated:
+            return None
+        teams = list(access.visible(user, Team).values_list("pk", flat=True))
+        return frozenset(map(publish.fleet_group, teams)), [publish.fleet_payload(team) for team in teams]
+
+
+def _user(scope: dict[str, Any]) -> access.Person:
+    """The account as it is now: the one in the scope is as old as the connection."""
+    return get_user_model().objects.filter(pk=scope["user"].pk, is_active=True).first() or AnonymousUser()
