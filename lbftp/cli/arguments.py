@@ -1,0 +1,88 @@
+"""The sub-commands and their options."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from lbftp.cli import deciding, files, looking, schedule
+from lbftp.cli.ask import Ask
+
+_WAIT_SECONDS = 1800
+
+
+def add(parser: CommandParser) -> None:
+    """Fills the parser of `manage.py lbftp`. Each sub-command sets `act`, the function that does it."""
+    verbs = parser.add_subparsers(title="sub-commands", metavar="SUB-COMMAND", required=True)
+
+    def verb(name: str, act: Callable[[Ask], int], text: str, *parents: CommandParser) -> Any:
+        sub = verbs.add_parser(name, help=text, description=text, parents=[_common(), *parents])
+        sub.set_defaults(act=act)
+        return sub
+
+    _add_files(verb)
+    _add_changes(verb)
+    _add_looks(verb)
+
+
+def _add_files(verb: Callable[..., Any]) -> None:
+    load = verb("load", files.load, "Create or edit drafts from a YAML file (one cluster, a list, or `clusters:`).")
+    load.add_argument("file", help="the file; - reads standard input")
+    dump = verb("dump", files.dump, "Print a cluster's draft in the form that `load` takes.")
+    dump.add_argument("cluster")
+
+
+def _add_changes(verb: Callable[..., Any]) -> None:
+    plan = verb("plan", looking.plan, "Show what applying the draft would do now; proposes nothing.", _waiting())
+    plan.add_argument("cluster")
+    propose = verb("propose", deciding.propose, "Propose the draft as a change request.", _waiting())
+    propose.add_argument("cluster")
+    propose.add_argument("--title", default="", help="what the change is for")
+    propose.add_argument("--reason", default="", help="why")
+    approve = verb("approve", deciding.approve, "Approve a change's present plan; never one's own.")
+    approve.add_argument("change")
+    approve.add_argument("--digest", default="", help="the plan you read; refused if the change has another by now")
+    approve.add_argument("--reason", default="")
+    reject = verb("reject", deciding.reject, "Reject a change, with a reason.")
+    reject.add_argument("change")
+    reject.add_argument("--reason", default="")
+    replan = verb("replan", deciding.replan, "Plan a change again from what the routers hold now.", _waiting())
+    replan.add_argument("change")
+    apply = verb("apply", deciding.apply, "Apply an approved change to the routers.", _waiting())
+    apply.add_argument("change")
+
+
+def _add_looks(verb: Callable[..., Any]) -> None:
+    verify = verb("verify", looking.verify, "Look at the routers and make FTP sessions through the VIP.", _waiting())
+    verify.add_argument("cluster")
+    comply = verb("comply", looking.comply, "Compare the routers with what was applied.", _waiting())
+    comply.add_argument("cluster")
+    comply.add_argument("--reapply", action="store_true", help="put right what differs")
+    status = verb("status", looking.status, "Show clusters, open changes and runs.")
+    status.add_argument("cluster", nargs="?", default="")
+    policy = verb("policy", schedule.policy, "Show or set when a cluster is looked at by itself.")
+    policy.add_argument("cluster")
+    policy.add_argument("--cron", help="five fields, such as '*/15 * * * *'")
+    policy.add_argument("--time-zone", help="such as Europe/Berlin")
+    policy.add_argument("--action", choices=["report", "reapply"])
+    policy.add_argument("--enabled", action=argparse.BooleanOptionalAction)
+
+
+def _common() -> CommandParser:
+    parser = CommandParser(add_help=False)
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    parser.add_argument("--user", default="", metavar="NAME", help="the person who acts, with that person's rights")
+    parser.add_argument("--team", default="", metavar="NAME", help="where the person is in several teams")
+    return parser
+
+
+def _waiting() -> CommandParser:
+    parser = CommandParser(add_help=False)
+    parser.add_argument("--no-wait", action="store_true", help="do not wait for the run to end")
+    parser.add_argument(
+        "--timeout", type=float, default=_WAIT_SECONDS, metavar="SECONDS", help="wait no longer (exit 1)"
+    )
+    return parser

@@ -1,0 +1,62 @@
+"""Proposing, approving, rejecting, applying."""
+
+from __future__ import annotations
+
+from lbftp.changes import services
+from lbftp.changes.models import ChangeRequest, Run
+from lbftp.cli import show
+from lbftp.cli.ask import Ask
+from lbftp.cli.exits import DONE, FAILED, REFUSED
+from lbftp.cli.follow import follow
+
+_STANDING = (ChangeRequest.State.PROPOSED, ChangeRequest.State.APPROVED)
+
+
+def propose(ask: Ask) -> int:
+    user, cluster = ask.person(), ask.cluster_to_act_on()
+    title = ask.options["title"] or f"Change {cluster.name}"
+    change = services.propose(user=user, cluster=cluster, title=title, reason=ask.options["reason"])
+    ask.say(f"change #{change.pk} proposed")
+    return _planned(ask, change, change.runs.get())
+
+
+def replan(ask: Ask) -> int:
+    user, change = ask.person(), ask.change()
+    return _planned(ask, change, services.replan(user=user, change=change))
+
+
+def approve(ask: Ask) -> int:
+    user, change = ask.person(), ask.change()
+    digest = ask.options["digest"] or change.plan_digest
+    services.approve(user=user, change=change, plan_digest=digest, reason=ask.options["reason"])
+    return _told(ask, change, DONE)
+
+
+def reject(ask: Ask) -> int:
+    user, change = ask.person(), ask.change()
+    services.reject(user=user, change=change, reason=ask.options["reason"])
+    return _told(ask, change, DONE)
+
+
+def apply(ask: Ask) -> int:
+    """Exit 3 if the plan went stale: the routers are untouched, and the change wants another approval."""
+    user, change = ask.person(), ask.change()
+    run = follow(ask, services.apply_change(user=user, change=change))
+    change.refresh_from_db()
+    ask.answer({**show.change_data(change), "run": show.run_data(run)})
+    if change.state == ChangeRequest.State.STALE:
+        ask.stderr.write("refused: the routers changed since the approval; read the new plan, then `replan`.")
+        return REFUSED
+    return FAILED if run.state in (Run.State.FAILED, Run.State.ERRORED) else DONE
+
+
+def _planned(ask: Ask, change: ChangeRequest, run: Run) -> int:
+    follow(ask, run)
+    change.refresh_from_db()
+    return _told(ask, change, DONE if ask.options["no_wait"] or change.state in _STANDING else FAILED)
+
+
+def _told(ask: Ask, change: ChangeRequest, status: int) -> int:
+    change.refresh_from_db()
+    ask.answer(show.change_data(change), show.change_text(change))
+    return status

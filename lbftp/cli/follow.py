@@ -1,0 +1,67 @@
+"""Waiting for a run, telling its events as they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from lbftp.changes.errors import ServiceError
+from lbftp.changes.models import Run, RunEvent
+from lbftp.cli.ask import Ask
+
+_LOOK_EVERY: Final = 0.3
+_ENDED: Final = (Run.State.SUCCEEDED, Run.State.FAILED, Run.State.ERRORED)
+
+
+def follow(ask: Ask, run: Run) -> Run:
+    """The run as it stands at its end, or right away with --no-wait. ServiceError when --timeout is over first."""
+    if ask.options["no_wait"]:
+        return run
+    until, last = time.monotonic() + ask.options["timeout"], 0
+    while True:
+        # The state is read before the events: an ended run has no events that this look would miss.
+        run.refresh_from_db()
+        for event in run.events.filter(seq__gt=last):
+            last = event.seq
+            for line in lines(event):
+                ask.say(line)
+        if run.state in _ENDED:
+            return run
+        if time.monotonic() >= until:
+            waits = "no worker took it yet" if run.state == Run.State.QUEUED else "it goes on"
+            raise ServiceError(f"Run {run.pk} has not ended in {ask.options['timeout']:g} s: {waits}.")
+        time.sleep(_LOOK_EVERY)
+
+
+def lines(event: RunEvent) -> Iterator[str]:
+    """What is printed for one event."""
+    data, where = event.data, f"[{event.router}] " if event.router else ""
+    if event.kind == "phase":
+        yield f"== {data.get('title') or data['name']}"
+    elif event.kind == "step" and data["state"] != "started":
+        title, words = data.get("title") or data["id"], data.get("message") or ""
+        yield f"{where}{title}: {data['state']}{_took(data)} {words}".rstrip()
+    elif event.kind == "output":
+        yield from (f"{where}  | {text}" for text in str(data["text"]).splitlines())
+    elif event.kind == "session":
+        verdict = "ok" if data["ok"] else f"FAILED {data.get('stage') or ''} {data.get('message') or ''}".rstrip()
+        yield f"{data['mode']} {data.get('real_server') or '(no real server)'}: {verdict}{_took(data)}"
+    elif event.kind == "finding":
+        yield f"{where}{finding(data)}"
+    elif event.kind == "note":
+        yield f"{where}{data.get('level', 'info')}: {data['text']}"
+    elif event.kind == "end":
+        yield f"== {data['state']}: {data['outcome']}"
+
+
+def finding(data: dict[str, Any]) -> str:
+    """One finding on one line."""
+    fate = " (put right)" if data.get("repaired") else ""
+    text = f"finding {data['severity']} {data['code']}: {data['what']}{fate}"
+    return f"{text}; expected {data.get('expected') or '-'}, found {data.get('found') or '-'}"
+
+
+def _took(data: dict[str, Any]) -> str:
+    seconds = data.get("seconds")
+    return "" if seconds is None else f" ({seconds:.1f} s)"

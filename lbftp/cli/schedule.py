@@ -1,0 +1,44 @@
+"""When a cluster is looked at by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lbftp.cli.ask import Ask
+from lbftp.cli.exits import DONE
+from lbftp.clusters.models import Cluster
+from lbftp.compliance import services
+from lbftp.compliance.models import Policy
+
+_FIELDS = ("cron", "time_zone", "action", "enabled")
+
+
+def policy(ask: Ask) -> int:
+    """Shows the policy; with any option sets it, keeping what is not named."""
+    wanted = {field: ask.options[field] for field in _FIELDS if ask.options[field] is not None}
+    if wanted:
+        person, cluster = ask.person(), ask.cluster_to_act_on()
+        services.set_policy(user=person, cluster=cluster, **{**_present(cluster), **wanted})
+    else:
+        cluster = ask.cluster()
+    row = Policy.objects.filter(cluster=cluster).first()
+    data = {"cluster": cluster.name, "policy": _data(row) if row else None}
+    ask.answer(data, _text(row) if row else f"{cluster.name} has no policy")
+    return DONE
+
+
+def _present(cluster: Cluster) -> dict[str, Any]:
+    row = Policy.objects.filter(cluster=cluster).first() or Policy(cluster=cluster)
+    return {field: getattr(row, field) for field in _FIELDS}
+
+
+def _data(row: Policy) -> dict[str, Any]:
+    times = [t.isoformat() for t in services.next_times(row)] if row.enabled else []
+    return {**{f: getattr(row, f) for f in _FIELDS}, "in_words": services.in_words(row.cron), "next_times": times}
+
+
+def _text(row: Policy) -> str:
+    data = _data(row)
+    word = "enabled" if row.enabled else "disabled"
+    lines = [f"{row.cluster.name}: {data['in_words']} ({row.time_zone}), {row.get_action_display()}, {word}"]
+    return "\n".join([*lines, *(f"  {t}" for t in data["next_times"])])

@@ -1,0 +1,101 @@
+"""Rows as the command line shows them: JSON-ready dicts, and text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lbftp.changes import approvals
+from lbftp.changes.models import ChangeRequest, Run
+from lbftp.changes.view_of_run import fold
+from lbftp.clusters.models import Cluster
+
+
+def cluster_data(cluster: Cluster) -> dict[str, Any]:
+    """State, what is applied and what is open."""
+    open_changes = cluster.changes.exclude(state__in=(ChangeRequest.State.APPLIED, ChangeRequest.State.REJECTED))
+    return {
+        "cluster": cluster.name,
+        "team": cluster.team.name,
+        "vip": cluster.draft.get("vip", ""),
+        "state": cluster.state,
+        "state_at": cluster.state_at,
+        "master": cluster.master,
+        "applied": cluster.applied.number if cluster.applied else None,
+        "changes": [{"change": c.pk, "title": c.title, "state": c.state} for c in open_changes],
+        "runs": [run_line(r) for r in cluster.runs.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING))],
+    }
+
+
+def cluster_text(data: dict[str, Any]) -> str:
+    applied = f"r{data['applied']}" if data["applied"] else "nothing"
+    lines = [f"{data['cluster']:<16}  {data['state']:<8}  VIP {data['vip'] or '-'}  applied: {applied}"]
+    lines += [f"  change #{c['change']} {c['state']}: {c['title']}" for c in data["changes"]]
+    lines += [f"  run {r['run']} {r['kind']} {r['state']}" for r in data["runs"]]
+    return "\n".join(lines)
+
+
+def run_line(run: Run) -> dict[str, Any]:
+    return {"run": run.pk, "kind": run.kind, "state": run.state, "outcome": run.outcome}
+
+
+def run_data(run: Run) -> dict[str, Any]:
+    """The run with everything that was found."""
+    view = fold(run.events.all())
+    return {
+        **run_line(run),
+        "cluster": run.cluster.name if run.cluster else None,
+        "change": run.change_id,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+        "findings": view.findings,
+        "sessions": [
+            {"mode": s.mode, "real_server": s.real_server, "ok": s.ok, "seconds": s.seconds, "message": s.message}
+            for s in view.sessions
+        ],
+        "failed_steps": [{"router": r, "step": s.id, "message": s.message} for r, s in view.failed_steps],
+        "result": run.result,
+    }
+
+
+def change_data(change: ChangeRequest) -> dict[str, Any]:
+    return {
+        "change": change.pk,
+        "cluster": change.cluster.name,
+        "title": change.title,
+        "state": change.state,
+        "author": change.author.get_username(),
+        "revision": change.revision.number,
+        "plan_digest": change.plan_digest,
+        "plan": change.plan,
+        "problems": change.problems,
+        "approvals": [
+            {"user": a.user.get_username(), "approved": a.approved, "current": a.plan_digest == change.plan_digest}
+            for a in change.approvals.select_related("user")
+        ],
+        "approvals_required": approvals.needed(change),
+    }
+
+
+def change_text(change: ChangeRequest) -> str:
+    lines = [f"change #{change.pk} {change.cluster}: {change.get_state_display()}"]
+    lines += plan_lines(change.plan) if change.plan else []
+    lines += problem_lines(change.problems)
+    return "\n".join(lines)
+
+
+def problem_lines(problems: list[dict[str, Any]]) -> list[str]:
+    return [f"{p['severity']} {p['code']} {p['field']}: {p['reason']} {p['remedy']}".rstrip() for p in problems]
+
+
+def plan_lines(plan: dict[str, Any]) -> list[str]:
+    """Steps and differences of each router."""
+    lines = [f"plan {plan['digest'][:12]}"]
+    if plan.get("empty"):
+        return [*lines, "nothing to change: the routers hold this already"]
+    for part in plan["routers"]:
+        lines.append(f"[{part['router']}]")
+        lines += [f"  {n}. {step['title']}" for n, step in enumerate(part["steps"], start=1)]
+        for difference in part["differences"]:
+            lines += ["", f"  {difference['what']}", *(f"    {x}" for x in difference["diff"].splitlines())]
+        lines += [f"  note: {note}" for note in part.get("notes", [])]
+    return lines + problem_lines(plan.get("warnings", []))
