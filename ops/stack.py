@@ -74,10 +74,14 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`private` takes the database and Redis of `var` whatever the environment says; `extra` are settings."""
+    """`private` takes the database and Redis of `var` whatever the environment says; `extra` are settings.
+
+    `fresh` begins with an empty database and an empty Redis.
+    """
 
     bind: str = "127.0.0.1"
     private: bool = True
+    fresh: bool = False
     workers: int = 4
     extra: Mapping[str, str] = field(default_factory=dict)
 
@@ -89,6 +93,8 @@ def start(var: Path, port: int | None = None, options: Options = Options()) -> S
     try:
         processes.end(_mark(place), patience=25)
         _remove_sockets(place)
+        if options.fresh:
+            _forget(place)
         env = _environment(place, private=options.private) | dict(options.extra)
         _migrate(env, place)
         shape = Shape(options.bind, _port(port, options.bind), options.workers, _redis_server())
@@ -152,6 +158,14 @@ def _remove_sockets(place: Places) -> None:
     """Left by a killed predecessor; nobody listens, for its processes are gone and the lock is ours."""
     for path in (place.redis_socket, place.control_socket, place.run / "supervisord.pid"):
         path.unlink(missing_ok=True)
+
+
+def _forget(place: Places) -> None:
+    """Remove what a site remembers; keys and logs stay."""
+    for path in (*place.var.glob("lbftp.sqlite3*"), *place.var.glob("beat-schedule*")):
+        path.unlink()
+    shutil.rmtree(place.redis_data)
+    place.redis_data.mkdir()
 
 
 def _environment(place: Places, *, private: bool) -> dict[str, str]:
