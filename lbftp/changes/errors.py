@@ -20,7 +20,7 @@ class ServiceError(Exception):
         self.message = message
 
 
-class Refused(ServiceError):  # noqa: N818 - named as people say it
+class Refused(ServiceError):
     """Not allowed: no permission, one's own change, the wrong state."""
 
 
@@ -28,7 +28,7 @@ class StalePlan(Refused):
     """The plan is another one than the person saw or approved."""
 
 
-class Invalid(ServiceError):  # noqa: N818
+class Invalid(ServiceError):
     """Values that cannot be accepted. `problems`: [{code, severity, field, reason, remedy, router}]."""
 
     def __init__(self, problems: Iterable[Mapping[str, Any]]) -> None:
@@ -54,7 +54,7 @@ class Invalid(ServiceError):  # noqa: N818
         )
 
 
-class LostClaim(Exception):  # noqa: N818 - it is what happened, not a fault
+class LostClaim(Exception):
     """The run was claimed by another worker meanwhile, or has ended. Stop touching the routers."""
 
 
