@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -94,7 +94,8 @@ def _ssh(options: argparse.Namespace) -> int:
     words: list[str] = options.command
     script = None if not words else words[0] if len(words) == 1 else words
     argv = api.endpoint(host).command(user or "root", script)
-    os.execvp(argv[0], argv)
+    status = subprocess.run(argv, check=False).returncode
+    return status if status >= 0 else 128 - status
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lab import cache, command, ports, ready, remote, report, running
+from lab import command, ports, ready, remote, report, running
 from lab.command import Folders
-from lab.places import LabError, SnapshotBroken, locked, run_folder
+from lab.places import LabError, SnapshotBrokenError, locked, run_folder
 from lab.report import HostStatus, LabStatus
 from lab.running import Running
 from lab.state import State
@@ -30,7 +30,7 @@ def ensure_up() -> LabStatus:
 
     A lost or silent machine comes back in its `ready` state; after a lost switch, or with another recipe, all do.
     """
-    return _start(lambda lab: _unwell(lab))
+    return _start(_unwell)
 
 
 def reset() -> LabStatus:
@@ -69,7 +69,12 @@ def endpoint(name: str) -> remote.Endpoint:
 
 
 def run(
-    name: str, script: str | Sequence[str], *, user: str = "root", input: str | None = None, timeout: float = 60
+    name: str,
+    script: str | Sequence[str],
+    *,
+    user: str = "root",
+    input: str | None = None,  # noqa: A002 - named as in subprocess.run
+    timeout: float = 60,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command on a host; see remote.run. A sequence is quoted word for word, a string goes to the shell there."""
     return remote.run(endpoint(name), script, user=user, input=input, timeout=timeout)
@@ -81,9 +86,10 @@ def _start(choose: Callable[[Running], list[Machine]]) -> LabStatus:
     with locked(folder / "lock"):
         try:
             _bring_up(folder, choose)
-        except SnapshotBroken as error:
+        except SnapshotBrokenError as error:
             print(f"lab: {error}; building the snapshots again", file=sys.stderr)
-            _forget_snapshots(folder)
+            running.stop_all(_folders(folder, State.load(folder)))
+            ready.forget()
             _bring_up(folder, choose)
         except KeyboardInterrupt:
             running.stop_all(_folders(folder, State.load(folder)))
@@ -94,7 +100,7 @@ def _start(choose: Callable[[Running], list[Machine]]) -> LabStatus:
 def _bring_up(folder: Path, choose: Callable[[Running], list[Machine]]) -> None:
     made = ready.ensure()
     state = State.load(folder)
-    if state and state.snapshot == str(made.snapshot) and _switches_run(state.running(folder)):
+    if state and state.identity == made.identity and _switches_run(state.running(folder)):
         machines = choose(state.running(folder))
     else:
         running.stop_all(_folders(folder, state))
@@ -114,7 +120,7 @@ def _load(lab: Running, machine: Machine, snapshot: Path) -> None:
     running.load_machine(lab, machine, snapshot)
     for name in (machine.name, *(each.name for each in machine.hosts)):
         if not remote.wait(lab.endpoint(name), LOAD_PATIENCE):
-            raise SnapshotBroken(f"{name} does not answer after its snapshot was loaded")
+            raise SnapshotBrokenError(f"{name} does not answer after its snapshot was loaded")
     remote.set_clock(lab.endpoint(machine.name))
 
 
@@ -141,14 +147,7 @@ def _new_state(folder: Path, old: State | None, made: ready.Ready) -> State:
     if not running.short_enough(sockets):
         sockets = Path(tempfile.mkdtemp(prefix="lbftp-lab-", dir="/tmp"))
     sockets.mkdir(parents=True, exist_ok=True)
-    return State(str(sockets), str(made.image), str(made.snapshot), made.acceleration, old.ports if old else {})
-
-
-def _forget_snapshots(folder: Path) -> None:
-    state = State.load(folder)
-    running.stop_all(_folders(folder, state))
-    if state:
-        cache.discard(Path(state.snapshot))
+    return State(str(sockets), str(made.image), made.identity, made.acceleration, old.ports if old else {})
 
 
 def _folders(folder: Path, state: State | None) -> Folders:

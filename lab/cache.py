@@ -13,6 +13,8 @@ from lab.places import RECIPE
 # Python files that decide what is in an image or how a snapshot's machine is made up.
 RECIPE_SOURCES = ("topology.py", "guest.py", "image.py", "command.py")
 KEEP = 2
+# A link to a short path: socket paths have a length limit that a cache's path easily exceeds.
+SOCKETS = "sockets"
 
 
 def digest(recipe: Path = RECIPE) -> str:
@@ -38,6 +40,9 @@ def discard(folder: Path) -> None:
     """Remove the folder; programs of a build that was killed in it are ended first."""
     for pid in processes.using(folder):
         processes.stop(pid)
+    sockets = folder / SOCKETS
+    if sockets.is_symlink():
+        shutil.rmtree(sockets.readlink(), ignore_errors=True)
     if folder.exists():
         shutil.rmtree(folder)
 
@@ -50,19 +55,14 @@ def publish(building: Path, final: Path) -> None:
 
 
 def prune(root: Path, current: Path) -> list[Path]:
-    """Remove the least recently used images beyond KEEP and their snapshots, never the current image's.
+    """Remove the least recently used images beyond KEEP, never the current one nor one that somebody runs.
 
-    An image that a running laboratory uses stays too. Returns what was removed.
+    Returns what was removed.
     """
     os.utime(current)
     folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    images = [path for path in folders if "-" not in path.name]
-    images.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    removed = []
-    for image in images[KEEP:]:
-        family = [path for path in folders if path.name.split("-")[0] == image.name]
-        if image != current and not any(processes.using(path) for path in family):
-            removed += family
-    for path in removed:
+    folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    old = [path for path in folders[KEEP:] if path != current and not processes.using(path)]
+    for path in old:
         discard(path)
-    return removed
+    return old

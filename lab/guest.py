@@ -68,7 +68,9 @@ def _namespace_lines(host: Host) -> list[str]:
 def _card_lines(host: Host, card: Interface) -> list[str]:
     ip = f"ip -n {host.name}" if host.namespaced else "ip"
     lines = []
-    for address in card.addresses:
+    # The address that is added first is used for connections in IPv4, the one added last in IPv6.
+    v4 = [address for address in card.addresses if ":" not in address]
+    for address in v4 + [address for address in reversed(card.addresses) if ":" in address]:
         nodad = " nodad" if ":" in address else ""
         lines.append(f"{ip} address replace {address} dev {card.name}{nodad}")
     lines.append(f"{ip} link set {card.name} up")

@@ -95,7 +95,7 @@ def bootstrap(root: Path, stage: Path) -> None:
     options = [f"--{when}-hook={command}" for when, command in hooks.items()]
     options += [f"--aptopt={line}" for line in apt_settings()]
     command = ["mmdebstrap", "--mode=root", "--variant=minbase", f"--include={packages}", *options, SUITE, str(root)]
-    tools.run_tool(["env", f"TMPDIR={root.parent}", *command, *source_files(root.parent)])
+    tools.run_tool(["env", f"TMPDIR={root.parent}", *command, *source_files(stage)])
 
 
 def apt_settings() -> list[str]:
@@ -110,13 +110,13 @@ def source_files(folder: Path) -> list[str]:
     for path in [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]:
         if path.suffix in {".list", ".sources"} and path.is_file():
             separator = "\n\n" if path.suffix == ".sources" else "\n"
-            parts = [part for part in path.read_text().split(separator) if _is_debian(part)]
+            parts = [part for part in path.read_text().split(separator) if is_debian(part)]
             if parts:
                 texts.append((path.suffix, separator.join(parts) + "\n"))
     return [_source_file(folder, number, *each) for number, each in enumerate(texts)]
 
 
-def _is_debian(source: str) -> bool:
+def is_debian(source: str) -> bool:
     """Whether a line of sources.list, or a stanza, names one of the SUITES and Debian's component main."""
     bare = "\n".join(line for line in source.splitlines() if not line.lstrip().startswith("#"))
     words = set(bare.split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,21 +30,24 @@ def run_folder() -> Path:
     return (REPOSITORY / os.environ.get("LBFTP_LAB_DIR", "var/lab")).resolve()
 
 
-class SnapshotBroken(LabError):
+class SnapshotBrokenError(LabError):
     """A saved machine could not be brought back to life."""
 
 
 @contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold the file's lock. Waits for whoever has it, or yields False if `wait` is off and somebody has it.
+def locked(path: Path, *, wait: bool = True, on_wait: Callable[[], None] = lambda: None) -> Iterator[bool]:
+    """Hold the file's lock. If somebody has it: calls `on_wait` and waits, or yields False if `wait` is off.
 
     A killed holder's lock is free at once (flock).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
-            return
+            if not wait:
+                yield False
+                return
+            on_wait()
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield True

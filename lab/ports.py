@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import secrets
 import socket
 from collections.abc import Iterable
 
@@ -20,7 +20,7 @@ def choose(names: Iterable[str], wanted: dict[str, int]) -> dict[str, int]:
     for name in sorted(names):
         port = wanted.get(name)
         while port is None or port in chosen.values() or not is_free(port):
-            port = random.choice(RANGE)  # noqa: S311 - not a secret
+            port = secrets.choice(RANGE)
         chosen[name] = port
     return chosen
 

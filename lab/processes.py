@@ -46,7 +46,17 @@ def stop(pid: int, patience: float = 10) -> None:
 
 
 def wait_gone(pid: int, patience: float) -> None:
-    """Wait until the process is gone, at most `patience` seconds."""
+    """Wait until the process has let go of its files and ports, at most `patience` seconds."""
     deadline = time.monotonic() + patience
-    while command_line(pid) and time.monotonic() < deadline:
+    while not _gone(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
+
+
+def _gone(pid: int) -> bool:
+    """Whether nothing of the process is left but perhaps a zombie. (Files are closed by its last thread.)"""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
+    except OSError:
+        return True
+    return state in {"Z", "X"} and threads == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from lab.places import LabError, SnapshotBroken
+from lab.places import LabError, SnapshotBrokenError
 
 FULL_SPEED = 16 * 1024**3
 
@@ -29,7 +29,9 @@ class Monitor:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
         self._socket.close()
 
@@ -57,7 +59,7 @@ class Monitor:
         try:
             self._migrated(60)
         except LabError as error:
-            raise SnapshotBroken(str(error)) from error
+            raise SnapshotBrokenError(str(error)) from error
         self.call("cont")
 
     def _migrated(self, patience: float) -> None:

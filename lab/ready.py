@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import sys
 import tempfile
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import accel, cache, image, ports, remote, running, tools
+from lab import accel, cache, image, manifest, ports, remote, running, tools
 from lab.command import Folders
 from lab.places import LabError, cache_root, locked
 from lab.running import Running
@@ -27,13 +28,19 @@ class Ready:
     snapshot: Path
     acceleration: str
 
+    @property
+    def identity(self) -> str:
+        """Differs between two builds, even of the same recipe: each has keys of its own."""
+        return hashlib.sha256((self.snapshot / manifest.NAME).read_bytes()).hexdigest()[:16]
+
 
 def ensure(say: Callable[[str], None] = lambda text: print(text, file=sys.stderr, flush=True)) -> Ready:
     """The image and snapshots of the present recipe, built if they are missing or broken. One builder at a time."""
     tools.ensure()
     root = cache_root()
     folder = root / cache.digest()
-    with locked(root / "lock"):
+    with locked(root / "lock", on_wait=lambda: say("lab: waiting for another build to end …")):
+        _sweep(root)
         if not cache.complete(folder):
             say("lab: building the image (about a minute) …")
             _build(folder, image.build)
@@ -46,22 +53,35 @@ def ensure(say: Callable[[str], None] = lambda text: print(text, file=sys.stderr
     return Ready(folder, snapshot, acceleration)
 
 
+def forget() -> None:
+    """Remove the snapshots of the present recipe: they turned out to be of no use."""
+    root = cache_root()
+    with locked(root / "lock"):
+        for snapshot in (root / cache.digest()).glob("ready-*"):
+            cache.discard(snapshot)
+
+
 def clean_up() -> None:
     """End and remove what a killed build left behind; a build that is under way is not touched."""
     root = cache_root()
     with locked(root / "lock", wait=False) as mine:
-        for building in root.glob(f"{BUILDING}*") if mine else ():
-            cache.discard(building)
+        if mine:
+            _sweep(root)
+
+
+def _sweep(root: Path) -> None:
+    """End and remove what killed builds left. Only for the holder of the lock: nobody builds meanwhile."""
+    for building in [*root.glob(f"{BUILDING}*"), *root.glob(f"*/{BUILDING}*")]:
+        cache.discard(building)
 
 
 def _snapshot_folder(folder: Path, acceleration: str) -> Path:
-    return folder.parent / f"{folder.name}-{acceleration}-{accel.computer()}"
+    return folder / f"ready-{acceleration}-{accel.computer()}"
 
 
 def _build(final: Path, build: Callable[[Path], None]) -> None:
     """Run `build` on a new folder beside `final`, and rename it when it is finished."""
     building = final.parent / f"{BUILDING}{final.name}"
-    cache.discard(building)
     building.mkdir(parents=True)
     try:
         build(building)
@@ -73,12 +93,13 @@ def _build(final: Path, build: Callable[[Path], None]) -> None:
 
 def save_machines(building: Path, folder: Path, acceleration: str) -> None:
     """Boot all machines from the base image and save each to NAME.qcow2 and NAME.state in `building`."""
-    sockets = Path(tempfile.mkdtemp(prefix="lbftp-lab-"))
+    sockets = Path(tempfile.mkdtemp(prefix="lbftp-lab-", dir="/tmp"))
+    (building / cache.SOCKETS).symlink_to(sockets)
     lab = Running(Folders(building, sockets), folder, acceleration, ports.choose(endpoints(), {}))
     try:
         running.start_switches(lab.folders)
         for machine in MACHINES:
-            running.create_disk(lab.folders.disk(machine.name), f"../{folder.name}/base.qcow2")
+            running.create_disk(lab.folders.disk(machine.name), "../base.qcow2")
             running.start_machine(lab, machine)
         running.at_once(lambda machine: _settle(lab, machine), MACHINES)
         for machine in MACHINES:
@@ -86,6 +107,7 @@ def save_machines(building: Path, folder: Path, acceleration: str) -> None:
     finally:
         running.stop_all(lab.folders)
         shutil.rmtree(sockets, ignore_errors=True)
+        (building / cache.SOCKETS).unlink()
 
 
 def _settle(lab: Running, machine: Machine) -> None:

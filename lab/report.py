@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +76,14 @@ def status(folder: Path) -> LabStatus:
     lost = lost_processes(lab)
     if len(lost) == len(MACHINES) + len(command.networks()):
         return DOWN
+    if not (lab.image / "keys").is_dir():
+        return replace(DOWN, complaints=[f"{lab.image} is gone; `python -m lab up` makes it again and restarts all"])
+
+    def answers(host: Host) -> bool:
+        return host.machine not in lost and remote.answers(lab.endpoint(host.name))
+
     with ThreadPoolExecutor(len(HOSTS)) as pool:
-        answering = list(pool.map(lambda host: host.machine not in lost and remote.answers(lab.endpoint(host.name)), HOSTS))
+        answering = list(pool.map(answers, HOSTS))
     hosts = [_host(lab, host, up) for host, up in zip(HOSTS, answering, strict=True)]
     complaints = [*lost.values(), *_silent(lab, hosts, lost)]
     return LabStatus(hosts, not complaints, complaints, lab.acceleration)
@@ -92,7 +98,7 @@ def lost_processes(lab: Running) -> dict[str, str]:
             lost[machine.name] = f"machine {machine.name}: its QEMU is not running; its last words are in {log}"
     for network in command.networks():
         if running.switch_pid(lab.folders, network) is None:
-            lost[network] = f"network {network}: its switch (vde_switch) is not running; `python -m lab up` restarts all"
+            lost[network] = f"network {network}: its switch (vde_switch) is lost; `python -m lab up` restarts all"
     return lost
 
 

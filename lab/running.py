@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +48,19 @@ def start_switches(folders: Folders) -> None:
     """Start the switches that do not run. Machines do not find a restarted switch again: restart those too."""
     for network in command.networks():
         if switch_pid(folders, network) is None:
-            tools.run_tool(["rm", "-rf", str(folders.switch(network))])
+            # vde_switch ends at once, with status 0, if it finds what a killed one left behind.
+            shutil.rmtree(folders.switch(network), ignore_errors=True)
+            folders.pidfile(f"switch-{network}").unlink(missing_ok=True)
             tools.run_tool(command.switch(network, folders), timeout=20)
+            _wait_for_switch(folders, network)
+
+
+def _wait_for_switch(folders: Folders, network: NetworkName) -> None:
+    deadline = time.monotonic() + 10
+    while not (folders.switch(network) / "ctl").exists():
+        if time.monotonic() > deadline or switch_pid(folders, network) is None:
+            raise LabError(f"network {network}: vde_switch did not start in {folders.switch(network)}")
+        time.sleep(0.02)
 
 
 def start_machine(lab: Running, machine: Machine, extra: tuple[str, ...] = ()) -> None:

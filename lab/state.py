@@ -15,11 +15,11 @@ NAME = "lab.json"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Paths and ports of the laboratory as it was last started."""
+    """Paths and ports of the laboratory as it was last started. `identity` is that of ready.Ready."""
 
     sockets: str
     image: str
-    snapshot: str
+    identity: str
     acceleration: str
     ports: dict[str, int]
 
