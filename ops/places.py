@@ -14,8 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # sockaddr_un(7): 108 bytes. Supervisor makes its socket under a temporary name that is longer than the final one.
 SOCKET_PATH_LIMIT = 85
-# Below Linux's ephemeral ports, so that no outgoing connection can take one between choosing and listening.
-FREE_PORTS = range(20000, 30000)
+# Below Linux's ephemeral ports, so that no outgoing connection can take one between choosing and listening, and below
+# those that the laboratory chooses from at the same time.
+FREE_PORTS = range(12000, 20000)
 
 
 class StackError(RuntimeError):
@@ -88,7 +89,7 @@ def free_port() -> int:
     for port in random.sample(FREE_PORTS, 200):
         if port_is_free(port):
             return port
-    raise StackError("no free port between 20000 and 29999: set LBFTP_PORT")
+    raise StackError("no free port between 12000 and 19999: set LBFTP_PORT")
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
