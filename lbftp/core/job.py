@@ -43,7 +43,7 @@ class Job:
 
     `spec` is the revision to reach or to check; `previous` the one applied now, if any. `approved_digest` is the plan
     digest that people approved (apply only). `others` are the applied specs of other clusters on the same routers.
-    `target` is the one machine of an enrol or facts run.
+    `target` is the one machine of an enrol or facts run, `target_kind` and `target_id` its row ('router' or 'probehost').
     """
 
     run_id: int
@@ -57,6 +57,8 @@ class Job:
     others: tuple[ClusterSpec, ...] = ()
     reapply: bool = False
     target: Access | None = None
+    target_kind: str = ""
+    target_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,9 @@ await() {
   return 1
 }
 
-reload() { if systemctl is-active -q keepalived; then systemctl reload keepalived; else systemctl start keepalived; fi; }
+reload() {
+  if systemctl is-active -q keepalived; then systemctl reload keepalived; else systemctl start keepalived; fi
+}
 """
 
 _RUNNER: Final = r"""
@@ -120,6 +122,15 @@ ls -1dt {CHECKPOINTS}/*/ | tail -n +21 | while read -r old; do rm -rf "$old"; do
 def run_restore(run: str, token: str) -> str:
     """The program that runs the router's own `restore` of the checkpoint `run`."""
     return _program({"restore": f"sh {shlex.quote(f'{CHECKPOINTS}/{run}/restore')}"}, token)
+
+
+def run_leftover_restore(run: str, token: str) -> str:
+    """As `run_restore`, for the newest of this run's checkpoints whatever its suffix; none is fine as well."""
+    body = f"""
+newest=$(ls -1dt {CHECKPOINTS}/{shlex.quote(run)}-*/restore 2>/dev/null | head -n 1)
+if [ -n "$newest" ]; then sh "$newest"; else echo 'nothing was changed here'; fi
+"""
+    return _program({"restore": body}, token)
 
 
 def restore(steps: Sequence[Step]) -> str:

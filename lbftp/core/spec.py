@@ -31,6 +31,30 @@ class SpecError(ValueError):
         self.message = message
 
 
+def _name(field: str, value: str) -> None:
+    if not isinstance(value, str) or not _HOST_NAME.fullmatch(value):
+        raise SpecError(
+            field,
+            f"{str(value)[:40]!r} is not a host name: 1-32 letters, digits, '.', '_', '-', a letter or digit first",
+        )
+
+
+def _interface(field: str, value: str) -> None:
+    if not isinstance(value, str) or not _INTERFACE.fullmatch(value):
+        raise SpecError(field, f"{str(value)[:40]!r} is not an interface name: 1-15 letters, digits, '.', '_' and '-'")
+
+
+def _integer(field: str, value: object, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise SpecError(field, f"{str(value)[:40]!r} is not a whole number from {low} to {high}")
+
+
+def _unique(field: str, values: list[str]) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            raise SpecError(field, f"{value} is there twice: name each one once")
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class PortRange:
     """Inclusive TCP port range, `1024 <= low <= high <= 65535` (guide: "all available non-secured ports")."""
@@ -247,27 +271,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     return value if isinstance(value, (int, str)) or value is None else str(value)
-
-
-def _name(field: str, value: str) -> None:
-    if not isinstance(value, str) or not _HOST_NAME.fullmatch(value):
-        raise SpecError(
-            field,
-            f"{str(value)[:40]!r} is not a host name: 1-32 letters, digits, '.', '_', '-', a letter or digit first",
-        )
-
-
-def _interface(field: str, value: str) -> None:
-    if not isinstance(value, str) or not _INTERFACE.fullmatch(value):
-        raise SpecError(field, f"{str(value)[:40]!r} is not an interface name: 1-15 letters, digits, '.', '_' and '-'")
-
-
-def _integer(field: str, value: object, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise SpecError(field, f"{str(value)[:40]!r} is not a whole number from {low} to {high}")
-
-
-def _unique(field: str, values: list[str]) -> None:
-    for value in values:
-        if values.count(value) > 1:
-            raise SpecError(field, f"{value} is there twice: name each one once")

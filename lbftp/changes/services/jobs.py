@@ -16,7 +16,14 @@ _HOSTS: dict[str, type[SshHost]] = {"router": Router, "probehost": ProbeHost}
 def job_for(run: Run) -> Job:
     """The job of a claimed run. Raises Refused or SpecError if what it needs is not there any more."""
     if run.cluster is None:
-        return Job(run_id=run.pk, kind=run.kind, fence=run.fence, target=_target(run))
+        return Job(
+            run_id=run.pk,
+            kind=run.kind,
+            fence=run.fence,
+            target=_target(run),
+            target_kind=run.host_kind,
+            target_id=run.host_id or 0,
+        )
     spec = _spec(run, run.cluster)
     names = [r.name for r in spec.routers]
     return Job(

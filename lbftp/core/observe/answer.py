@@ -46,8 +46,16 @@ def observed(router: str, answer: bytes) -> Observed:
         services=ipvs.parse(_text(text, "ipvs")),
         files=files,
         units=facts.units(_text(text, "units")),
-        others={name: text[f"{name}.err"] for name in ("iptables", "ipvs") if codes.get(name, "0") != "0"},
+        others=_complaints(text, codes),
     )
+
+
+def _complaints(text: Mapping[str, str], codes: Mapping[str, str]) -> dict[str, str]:
+    """What could not be read, and why: by the name of what was asked."""
+    found = {name: text[f"{name}.err"] for name in ("iptables", "ipvs") if codes.get(name, "0") != "0"}
+    if _text(text, "uid").strip() != "0":
+        found["account"] = "the login is not root and sudo is not used"
+    return found
 
 
 def _required(text: Mapping[str, str], codes: Mapping[str, str], names: tuple[str, ...]) -> None:

@@ -1,0 +1,108 @@
+"""One claimed run from claim to end: leases, relay, the work itself, and what came of it into the database."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.db import connections
+
+from lbftp.changes.errors import LostClaim
+from lbftp.changes.services import outcomes, runs
+from lbftp.core.job import Event, Job
+from lbftp.core.plan import to_json
+from lbftp.inventory import services as inventory
+from workers.errors import ClaimLost, HostKeyRefused, WorkError
+from workers.jobs import KINDS
+from workers.outcome import Outcome
+from workers.relay import Desk, Relay
+from workers.remote import Limits
+from workers.report import Report
+
+LEASE_WAIT_SECONDS: Final = 300
+_LEASED: Final = frozenset({"apply", "comply"})
+
+log = structlog.get_logger(__name__)
+
+
+def run_claimed(run_id: int) -> None:
+    """Claims the run and does it; returns quietly if there is nothing to claim or the claim is lost on the way."""
+    job = runs.claim(run_id=run_id, worker=f"{socket.gethostname()}:{os.getpid()}")
+    if job is None:
+        return
+    try:
+        with Relay(_desk(job)) as relay:
+            state, outcome = _attempt(job, Report(relay.emit, relay.check))
+        _finish(job, state, outcome)
+    except (ClaimLost, LostClaim):
+        log.warning("claim_lost", run=job.run_id, fence=job.fence)
+
+
+def _desk(job: Job) -> Desk:
+    def record(events: Sequence[Event]) -> None:
+        try:
+            runs.record(run_id=job.run_id, fence=job.fence, events=events)
+        except LostClaim as error:
+            raise ClaimLost from error
+
+    beat = partial(runs.heartbeat, run_id=job.run_id, fence=job.fence)
+    return Desk(record, beat, connections.close_all)
+
+
+def _attempt(job: Job, report: Report) -> tuple[str, Outcome]:
+    """(run state, outcome). A WorkError is the world's fault: failed. Anything else is ours: errored, and logged."""
+    limits = Limits(settings.SSH_CONNECT_TIMEOUT, settings.SSH_PROGRAM_TIMEOUT)
+    try:
+        if job.kind in _LEASED:
+            _take_leases(job, report)
+        outcome = KINDS[job.kind](job, report, limits)
+    except HostKeyRefused as error:
+        # Shown beside the confirmed one on the machine's page, as an alarm.
+        return "failed", Outcome("failed", str(error), host_key=error.offered if job.target else "")
+    except WorkError as error:
+        return "failed", Outcome("failed", str(error))
+    except ClaimLost:
+        raise
+    except Exception as error:
+        log.exception("run_errored", run=job.run_id)
+        text = f"lbftp itself failed ({type(error).__name__}: {error}). The worker's log has more; please report it."
+        return "errored", Outcome("failed", text)
+    return outcome.state, outcome
+
+
+def _take_leases(job: Job, report: Report) -> None:
+    """Waits until no other run has one of the routers."""
+    names = [access.name for access in job.routers]
+    end = time.monotonic() + LEASE_WAIT_SECONDS
+    told = False
+    while not runs.take_leases(run_id=job.run_id, fence=job.fence, router_names=names):
+        if time.monotonic() > end:
+            raise WorkError(f"Another run held {' or '.join(names)} for {LEASE_WAIT_SECONDS} s: start this one again.")
+        if not told:
+            report.note("info", f"Waiting for another run on {' or '.join(names)} to end.")
+            told = True
+        time.sleep(1)
+        report.check()
+
+
+def _finish(job: Job, state: str, outcome: Outcome) -> None:
+    """What a kind of run leaves beside its outcome, then the end itself."""
+    run, fence = job.run_id, job.fence
+    if plan := outcome.plan:
+        problems = [p.to_json() for p in plan.warnings]
+        outcomes.store_plan(run_id=run, fence=fence, plan=to_json(plan), digest=plan.digest, problems=problems)
+    if outcome.refused:
+        outcomes.refuse_plan(run_id=run, fence=fence, problems=[p.to_json() for p in outcome.refused])
+    if plan := outcome.stale:
+        outcomes.mark_stale(run_id=run, fence=fence, plan=to_json(plan), digest=plan.digest, reason=outcome.text)
+    if outcome.host_key:
+        inventory.store_offered_key(host_kind=job.target_kind, host_id=job.target_id, key=outcome.host_key)
+    if outcome.facts is not None:
+        inventory.store_facts(router_id=job.target_id, facts=outcome.facts)
+    runs.finish(run_id=run, fence=fence, state=state, outcome=outcome.text, result=outcome.result)

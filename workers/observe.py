@@ -1,0 +1,65 @@
+"""Looking at the routers of a pair side by side, each over a connection of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import TypeVar
+
+from lbftp.core.job import Access
+from lbftp.core.observe import connections
+from lbftp.core.observe.answer import observed
+from lbftp.core.observe.errors import ObserveError
+from lbftp.core.observe.observed import Observed
+from lbftp.core.observe.program import program
+from workers.errors import WorkError
+from workers.remote import Limits, Remote, connect
+
+T = TypeVar("T")
+Pair = Mapping[str, Remote]
+
+
+@contextmanager
+def connected(accesses: Sequence[Access], limits: Limits) -> Iterator[Pair]:
+    """Connections to all of `accesses` by name, opened side by side. The first refusal ends the attempt."""
+    with ExitStack() as stack:
+        with ThreadPoolExecutor(max(1, len(accesses))) as pool:
+            managers = [connect(access, limits) for access in accesses]
+            futures = [pool.submit(manager.__enter__) for manager in managers]
+            for manager, future in zip(managers, futures, strict=True):
+                if future.exception() is None:
+                    stack.push(manager)
+        yield {access.name: future.result() for access, future in zip(accesses, futures, strict=True)}
+
+
+def each(pair: Pair, job: Callable[[str, Remote], T]) -> dict[str, T]:
+    """`job` on every router side by side; the first error is raised after all have ended."""
+    with ThreadPoolExecutor(max(1, len(pair))) as pool:
+        futures = {name: pool.submit(job, name, remote) for name, remote in pair.items()}
+    return {name: future.result() for name, future in futures.items()}
+
+
+def look(pair: Pair) -> dict[str, Observed]:
+    """What each router holds now. Raises WorkError."""
+    return each(pair, look_at)
+
+
+def look_at(name: str, remote: Remote) -> Observed:
+    """What one router holds now."""
+    answer = remote.run(program())
+    if answer.code != 0:
+        raise WorkError(f"{name}: it cannot be looked at: {answer.err.strip()[-300:] or f'exit code {answer.code}'}")
+    try:
+        return observed(name, answer.out)
+    except ObserveError as error:
+        raise WorkError(f"{name}: its answer is not understood: {error}") from error
+
+
+def given_to(pair: Pair) -> dict[tuple[str, int], str]:
+    """(client address, port) -> real server's address, from the connection tables of all routers."""
+    answers = each(pair, lambda _name, remote: remote.run(connections.PROGRAM))
+    found: dict[tuple[str, int], str] = {}
+    for answer in answers.values():
+        found |= connections.servers(answer.out.decode("ascii", "replace"))
+    return found

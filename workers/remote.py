@@ -1,0 +1,275 @@
+"""SSH: the only file that imports fabric and paramiko, and the only one that runs anything on a machine.
+
+A host's key is pinned: an unknown or another key ends the connection before anything is sent. There is no agent, no
+search for keys, no ~/.ssh/config. A program goes in by standard input to a root-only temporary file, and runs from
+there under `timeout`, with no input of its own; nothing of it appears in a command line.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import select
+import shlex
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import fabric
+import paramiko
+
+from lbftp.core.hostkey import fingerprint
+from lbftp.core.job import Access
+from workers.errors import (
+    ConnectError,
+    ConnectionLost,
+    HostKeyRefused,
+    LoginRefused,
+    SudoRefused,
+    TimedOut,
+    Unreachable,
+)
+
+SENTINEL: Final = "#lbftp-program"
+_BOOT: Final = (
+    "umask 077; f=$(mktemp) || exit 97; trap 'rm -f \"$f\"' EXIT; "
+    f'sed \'1,/^{SENTINEL}$/d\' >"$f" && timeout -k 5 {{seconds}} {{interpreter}} "$f" </dev/null'
+)
+_TIMEOUT_CODES: Final = frozenset({124, 137})
+# Weak, or (mlkem) twice as slow for no gain on a management network that keys are pinned on.
+_DISABLED: Final = {
+    "kex": ["mlkem768x25519-sha256"],
+    "ciphers": ["aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"],
+    "macs": ["hmac-sha1", "hmac-md5", "hmac-sha1-96", "hmac-md5-96"],
+}
+_KEYS: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
+
+OnLine = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds: to connect and log in, and for one program unless the caller says otherwise."""
+
+    connect: int = 10
+    program: int = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a program said. `code` is its exit status."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+class Remote:
+    """One open connection to one machine."""
+
+    def __init__(self, access: Access, connection: fabric.Connection, limits: Limits) -> None:
+        self.access = access
+        self._connection = connection
+        self._limits = limits
+
+    def run(
+        self, program: str, *, seconds: int | None = None, on_line: OnLine | None = None, interpreter: str = "sh"
+    ) -> Answer:
+        """Run `program` (as root where the access says so) and give its answer.
+
+        `on_line` gets each line of standard output as it comes. Raises SudoRefused, TimedOut, ConnectionLost.
+        """
+        limit = seconds or self._limits.program
+        try:
+            answer = self._exchange(program, interpreter, limit, on_line)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise ConnectionLost(f"{self.access.name}: the connection was lost ({_words(error)}).") from error
+        if answer.code == -1:
+            raise ConnectionLost(f"{self.access.name}: the connection ended before the program did.")
+        if answer.code in _TIMEOUT_CODES:
+            raise TimedOut(f"{self.access.name}: the program did not end within {limit} s and was stopped.")
+        if self.access.sudo and answer.code != 0 and not answer.out and "sudo" in answer.err:
+            raise SudoRefused(
+                f"{self.access.name}: sudo refused {self.access.username}: {answer.err.strip().splitlines()[-1]} "
+                "Allow this account to run commands as root, or correct its sudo password (Credentials)."
+            )
+        return answer
+
+    def _exchange(self, program: str, interpreter: str, limit: int, on_line: OnLine | None) -> Answer:
+        channel = self._connection.transport.open_session(timeout=self._limits.connect)
+        try:
+            channel.settimeout(self._limits.connect)
+            channel.exec_command(self._command(interpreter, limit))
+            lead = f"{self.access.sudo_password}\n\n" if self.access.sudo else "\n"
+            channel.sendall(f"{lead}{SENTINEL}\n{program}".encode("utf-8", "surrogateescape"))
+            channel.shutdown_write()
+            # The machine's own `timeout` ends the program; this limit is for a machine that says nothing any more.
+            return _collect(channel, time.monotonic() + limit + 20, on_line)
+        finally:
+            channel.close()
+
+    def _command(self, interpreter: str, limit: int) -> str:
+        boot = shlex.quote(_BOOT.format(seconds=limit, interpreter=interpreter))
+        if not self.access.sudo:
+            return f"sh -c {boot}"
+        ask = "-S -p ''" if self.access.sudo_password else "-n"
+        return f"LC_ALL=C sudo {ask} sh -c {boot}"
+
+
+def _collect(channel: paramiko.Channel, deadline: float, on_line: OnLine | None) -> Answer:
+    out, err, lines = bytearray(), bytearray(), _Lines(on_line)
+    while True:
+        done = channel.exit_status_ready() or channel.closed
+        moved = False
+        while channel.recv_ready():
+            data = channel.recv(65536)
+            out += data
+            lines.feed(data)
+            moved = True
+        while channel.recv_stderr_ready():
+            err += channel.recv_stderr(65536)
+            moved = True
+        if done and not moved:
+            break
+        if time.monotonic() > deadline:
+            raise TimeoutError("no answer any more")
+        select.select([channel], [], [], 0.2)
+    lines.end()
+    return Answer(channel.recv_exit_status(), bytes(out), err.decode("utf-8", "replace"))
+
+
+class _Lines:
+    """Cuts a stream of bytes into lines for a callback."""
+
+    def __init__(self, on_line: OnLine | None) -> None:
+        self._on_line = on_line
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        if self._on_line:
+            *whole, self._rest = (self._rest + data).split(b"\n")
+            for line in whole:
+                self._on_line(line.decode("utf-8", "replace"))
+
+    def end(self) -> None:
+        if self._on_line and self._rest:
+            self._on_line(self._rest.decode("utf-8", "replace"))
+
+
+@contextmanager
+def connect(access: Access, limits: Limits) -> Iterator[Remote]:
+    """An open connection. Raises Unreachable, HostKeyRefused, LoginRefused; then nothing was sent."""
+    if not access.host_key:
+        raise HostKeyRefused(f"{access.name}: no host key was confirmed yet. Compare its fingerprint, then confirm it.")
+    connection = _connection(access, limits)
+    try:
+        _open(access, connection)
+        yield Remote(access, connection, limits)
+    finally:
+        connection.close()
+
+
+def _connection(access: Access, limits: Limits) -> fabric.Connection:
+    config = fabric.Config(lazy=True, overrides={"load_ssh_configs": False})
+    options: dict[str, Any] = {
+        "allow_agent": False,
+        "look_for_keys": False,
+        "banner_timeout": limits.connect,
+        "auth_timeout": limits.connect,
+        "channel_timeout": limits.connect,
+        "disabled_algorithms": _DISABLED,
+    }
+    if access.key:
+        options["pkey"] = _private_key(access)
+    else:
+        options["password"] = access.password
+    connection = fabric.Connection(
+        access.address,
+        user=access.username,
+        port=access.port,
+        config=config,
+        connect_timeout=limits.connect,
+        connect_kwargs=options,
+    )
+    # Fabric sets AutoAddPolicy and knows no keys: both are put right before anything is opened.
+    connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    kind, blob = access.host_key.split()[:2]
+    entry = access.address if access.port == 22 else f"[{access.address}]:{access.port}"
+    key = paramiko.PKey.from_type_string(kind, base64.b64decode(blob))
+    connection.client.get_host_keys().add(entry, kind, key)
+    return connection
+
+
+def _open(access: Access, connection: fabric.Connection) -> None:
+    try:
+        connection.open()
+    except paramiko.BadHostKeyException as error:
+        raise _other_key(access, _line(error.key)) from error
+    except paramiko.AuthenticationException as error:
+        raise LoginRefused(
+            f"{access.name}: the login as {access.username} was refused ({_words(error)}). "
+            "Correct the credential, or allow its key on the machine."
+        ) from error
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        if "not found in known_hosts" in str(error):
+            raise _other_key(access, _offered(access)) from error
+        raise Unreachable(
+            f"{access.name}: no SSH connection to {access.address} port {access.port} ({_words(error)}). "
+            "See that the machine is up and that this address and port lead to its SSH server."
+        ) from error
+
+
+def _other_key(access: Access, offered: str) -> HostKeyRefused:
+    shown = fingerprint(offered) if offered else "none of a known kind"
+    return HostKeyRefused(
+        f"{access.name}: the host key is not the confirmed one. Confirmed: {fingerprint(access.host_key)}; "
+        f"offered now: {shown}. Nothing was sent. If the machine was reinstalled, enrol its new key; otherwise find "
+        "out who answers at this address.",
+        offered,
+    )
+
+
+def _offered(access: Access) -> str:
+    try:
+        return offered_key(access.name, access.address, access.port, Limits())
+    except ConnectError:
+        return ""
+
+
+def offered_key(name: str, address: str, port: int, limits: Limits) -> str:
+    """The host key a machine shows ('ssh-ed25519 AAAA…', ed25519 if it has one), without logging in."""
+    try:
+        with socket.create_connection((address, port), timeout=limits.connect) as plain:
+            transport = paramiko.Transport(plain, disabled_algorithms=_DISABLED)
+            try:
+                transport.start_client(timeout=limits.connect)
+                return _line(transport.get_remote_server_key())
+            finally:
+                transport.close()
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise Unreachable(
+            f"{name}: no SSH server answers at {address} port {port} ({_words(error)}). Correct address or port."
+        ) from error
+
+
+def _line(key: paramiko.PKey) -> str:
+    return f"{key.get_name()} {key.get_base64()}"
+
+
+def _private_key(access: Access) -> paramiko.PKey:
+    for kind in _KEYS:
+        try:
+            return kind.from_private_key(io.StringIO(access.key))
+        except (paramiko.SSHException, ValueError, IndexError):
+            continue
+    raise LoginRefused(
+        f"{access.name}: the stored private key cannot be read. Give an unencrypted one (ed25519, ECDSA, RSA)."
+    )
+
+
+def _words(error: BaseException) -> str:
+    """The error in words; some of paramiko's say nothing."""
+    return str(error) or type(error).__name__

@@ -1,0 +1,72 @@
+"""How a run says what it does: events, in words that the run page knows. Where they go is the caller's business."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from lbftp.core.findings import Finding
+from lbftp.core.job import Event
+from lbftp.core.steps import Step
+
+PAIR = ""
+
+
+class Report:
+    """`emit` takes an event; `check` raises if this claim of the run is no longer valid: asked before each step."""
+
+    def __init__(self, emit: Callable[[Event], None], check: Callable[[], None]) -> None:
+        self._emit = emit
+        self.check = check
+
+    def phase(self, name: str, title: str) -> None:
+        self._emit(Event("phase", PAIR, {"name": name, "title": title}))
+
+    def declare(self, router: str, steps: Sequence[tuple[str, str, str]]) -> None:
+        """Steps (id, title, phase) that will come on `router`; the bar's total grows by them."""
+        rows = [{"router": router, "id": i, "title": t, "phase": p} for i, t, p in steps]
+        self._emit(Event("steps", router, {"steps": rows}))
+
+    def declare_steps(self, router: str, steps: Sequence[Step]) -> None:
+        self.declare(router, [(s.id, s.title, s.phase) for s in steps])
+
+    def step(self, router: str, step: tuple[str, str], state: str, *, seconds: float | None = None) -> None:
+        """The step (id, title) came to a state: started, done or skipped."""
+        self._step(router, step, {"state": state, "seconds": seconds, "message": ""})
+
+    def failed(self, router: str, step: tuple[str, str], message: str, *, seconds: float | None = None) -> None:
+        self._step(router, step, {"state": "failed", "seconds": seconds, "message": message})
+
+    def _step(self, router: str, step: tuple[str, str], data: dict[str, Any]) -> None:
+        self._emit(Event("step", router, {"id": step[0], "title": step[1], **data}))
+
+    @contextmanager
+    def doing(self, router: str, id_: str, title: str) -> Iterator[None]:
+        """A step of our own: started now; done or failed with its time when the block ends."""
+        self.check()
+        start = time.monotonic()
+        self.step(router, (id_, title), "started")
+        try:
+            yield
+        except Exception as error:
+            self.failed(router, (id_, title), str(error), seconds=_since(start))
+            raise
+        self.step(router, (id_, title), "done", seconds=_since(start))
+
+    def output(self, router: str, step: str, text: str) -> None:
+        self._emit(Event("output", router, {"step": step, "text": text}))
+
+    def session(self, row: dict[str, Any]) -> None:
+        self._emit(Event("session", PAIR, row))
+
+    def finding(self, finding: Finding, *, repaired: bool = False) -> None:
+        self._emit(Event("finding", finding.router, {**finding.to_json(), "repaired": repaired}))
+
+    def note(self, level: Literal["info", "warning", "error"], text: str) -> None:
+        self._emit(Event("note", PAIR, {"level": level, "text": text}))
+
+
+def _since(start: float) -> float:
+    return round(time.monotonic() - start, 2)

@@ -1,0 +1,187 @@
+"""Bringing a plan to a pair of routers: checkpoint, apply (backup first), prove, persist, look again; or put back.
+
+Nothing is changed before every router has the way back on its own disk. The timer that runs it when nobody confirms
+belongs between `_checkpoint` and `_apply` (architecture: "Guard").
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from lbftp.core import program
+from lbftp.core.diff import diff
+from lbftp.core.findings import Finding, findings, master
+from lbftp.core.job import Job
+from lbftp.core.observe.observed import Observed
+from lbftp.core.plan import Plan
+from lbftp.core.render import desired
+from lbftp.core.spec import ClusterSpec
+from workers.errors import ClaimLost, ProofFailed, WorkError
+from workers.observe import Pair, connected, look
+from workers.probe import Proof, in_words, prove
+from workers.remote import Limits
+from workers.report import PAIR, Report
+from workers.restore import restore_one
+from workers.stepping import run_steps, titles
+
+# VRRP needs three advertisements and a skew to settle (RFC 5798, 6.1), health checks a round.
+SETTLE_SECONDS: Final = 60
+PERSIST_CODES: Final = frozenset({"saved-rules", "module-file", "sysctl-file", "unit-disabled"})
+
+_CHECKPOINT: Final = ("checkpoint", "Write down the way back", "checkpoint")
+_PAIR_STEPS: Final = (
+    ("settle", "See that the pair is as planned", "prove"),
+    ("sessions", "Make FTP sessions through the VIP", "prove"),
+    ("look-again", "Look again: nothing left to do", "look-again"),
+)
+
+
+@dataclass(slots=True)
+class Rollout:
+    """One plan on its way. `touched` are the routers that may have been changed."""
+
+    job: Job
+    spec: ClusterSpec
+    plan: Plan
+    before: Mapping[str, Observed]
+    report: Report
+    limits: Limits
+    name: str = field(default_factory=lambda: secrets.token_hex(4))
+    touched: list[str] = field(default_factory=list)
+    proof: Proof = field(default_factory=Proof)
+    after: Mapping[str, Observed] = field(default_factory=dict)
+
+    @property
+    def checkpoint(self) -> str:
+        """The checkpoint's folder name on the routers."""
+        return f"run-{self.job.run_id}-{self.name}"
+
+    def order(self) -> list[str]:
+        """Routers with steps, the backup before whoever holds the VIP; by priority while nobody does."""
+        holder = master(self.spec, self.before)
+        names = [r.router for r in self.plan.routers if r.steps]
+        return sorted(names, key=lambda n: (n == holder, self.spec.router(n).priority, n))
+
+
+def roll_out(rollout: Rollout) -> None:
+    """Applies the plan for good, or raises WorkError with every touched router put back."""
+    _declare(rollout)
+    try:
+        with connected(rollout.job.routers, rollout.limits) as pair:
+            _checkpoint(rollout, pair)
+            _phase(rollout, pair, "run", "apply", "Apply, the backup router first")
+        # Proven over fresh connections: the old ones would live on behind a rule that locks everybody else out.
+        with connected(rollout.job.routers, rollout.limits) as pair:
+            _prove(rollout, pair)
+            _phase(rollout, pair, "persist", "persist", "Keep it over a reboot")
+            _look_again(rollout, pair)
+    except ClaimLost:
+        # Another worker has this run now, and puts back what it finds.
+        raise
+    except Exception as error:
+        if not rollout.touched:
+            raise
+        raise WorkError(f"{error} {_put_back(rollout, error)}") from error
+
+
+def _declare(rollout: Rollout) -> None:
+    for name in rollout.order():
+        rollout.report.declare(name, [_CHECKPOINT])
+        rollout.report.declare_steps(name, rollout.plan.router(name).steps)
+    rollout.report.declare(PAIR, _PAIR_STEPS)
+
+
+def _checkpoint(rollout: Rollout, pair: Pair) -> None:
+    rollout.report.phase("checkpoint", "Write down the way back on each router")
+    for name in rollout.order():
+        token = secrets.token_hex(8)
+        steps = rollout.plan.router(name).steps
+        text = program.checkpoint(rollout.checkpoint, steps, token)
+        run_steps(rollout.report, pair[name], text, token, {_CHECKPOINT[0]: _CHECKPOINT[1]})
+
+
+def _phase(rollout: Rollout, pair: Pair, phase: str, name: str, title: str) -> None:
+    rollout.report.phase(name, title)
+    for router in rollout.order():
+        steps = rollout.plan.router(router).phase(phase)
+        if steps:
+            token = secrets.token_hex(8)
+            rollout.touched = [*dict.fromkeys([*rollout.touched, router])]
+            run_steps(rollout.report, pair[router], program.apply(steps, token), token, titles(steps))
+
+
+def _prove(rollout: Rollout, pair: Pair) -> None:
+    rollout.report.phase("prove", "Prove it over fresh connections")
+    with rollout.report.doing(PAIR, *_PAIR_STEPS[0][:2]):
+        rollout.after = settle(rollout, pair)
+    id_, title = _PAIR_STEPS[1][:2]
+    probe = rollout.job.probe
+    if probe is None:
+        rollout.report.step(PAIR, (id_, title), "skipped")
+        rollout.report.note("warning", "No probe host is set for this cluster, so no FTP session proved the change.")
+        return
+    with rollout.report.doing(PAIR, id_, title):
+        rollout.proof = prove(rollout.spec, probe, pair, rollout.report, rollout.limits)
+        if rollout.proof.failures:
+            raise ProofFailed(in_words(rollout.proof))
+    if rollout.proof.unseen:
+        rollout.report.note("warning", in_words(rollout.proof))
+
+
+def settle(rollout: Rollout, pair: Pair) -> Mapping[str, Observed]:
+    """Looks until only what is persisted later is missing. Raises ProofFailed with the first finding that stays."""
+    end = time.monotonic() + SETTLE_SECONDS
+    while True:
+        rollout.report.check()
+        seen = look(pair)
+        left = _unsettled(findings(rollout.spec, seen))
+        if not left:
+            return seen
+        if time.monotonic() > end:
+            raise ProofFailed(f"{left[0].router or 'The pair'}: {left[0].what} (expected: {left[0].expected[:200]}).")
+        time.sleep(1)
+
+
+def _unsettled(found: Sequence[Finding]) -> list[Finding]:
+    return [f for f in found if f.severity == "error" and f.code not in PERSIST_CODES]
+
+
+def _look_again(rollout: Rollout, pair: Pair) -> None:
+    rollout.report.phase("look-again", "Look again")
+    with rollout.report.doing(PAIR, *_PAIR_STEPS[2][:2]):
+        rollout.after = look(pair)
+        left = [f for f in findings(rollout.spec, rollout.after) if f.severity == "error"]
+        if left:
+            raise ProofFailed(f"{left[0].router or 'The pair'}: {left[0].what} after everything was applied.")
+
+
+def _put_back(rollout: Rollout, cause: Exception) -> str:
+    """Every touched router goes back to its checkpoint, the last one first. Says what came of it."""
+    rollout.report.phase("restore", "Put back what was there")
+    rollout.report.note("error", str(cause))
+    failed = [name for name in reversed(rollout.touched) if not _restored(rollout, name)]
+    if not failed:
+        return f"What was there before was put back on {', '.join(rollout.touched)}."
+    command = f"sh {program.CHECKPOINTS}/{rollout.checkpoint}/restore"
+    return f"Not everything could be put back on {', '.join(failed)}: run there as root: {command}"
+
+
+def _restored(rollout: Rollout, name: str) -> bool:
+    """Whether `name` is as it was: the same differences from what the plan wanted."""
+    access = next(a for a in rollout.job.routers if a.name == name)
+    now = restore_one(access, program.run_restore, rollout.checkpoint, rollout.report, rollout.limits)
+    if now is None:
+        return False
+    changed = _wishes(rollout.spec, rollout.before[name]) ^ _wishes(rollout.spec, now)
+    if changed:
+        rollout.report.note("error", f"{name} is not as before: {', '.join(sorted(map(' '.join, changed)))}")
+    return not changed
+
+
+def _wishes(spec: ClusterSpec, observed: Observed) -> set[tuple[str, str]]:
+    """What is missing for the spec. The helper module is left out: in use it cannot be unloaded, and no matter."""
+    return {(d.kind, d.key) for d in diff(desired(spec, observed), observed) if d.kind != "module"}

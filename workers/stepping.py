@@ -1,0 +1,58 @@
+"""Running a program of steps on one router, its marks and its output becoming events as they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from lbftp.core import program
+from lbftp.core.steps import Step
+from workers.errors import StepFailed
+from workers.remote import Remote
+from workers.report import Report
+
+
+def titles(steps: Sequence[Step]) -> dict[str, str]:
+    return {s.id: s.title for s in steps}
+
+
+def run_steps(report: Report, remote: Remote, text: str, token: str, names: Mapping[str, str]) -> None:
+    """Runs a program of steps and reports its marks and its output as they come. Raises StepFailed, WorkError."""
+    report.check()
+    router, follow = remote.access.name, _Follow(report, remote.access.name, token, names)
+    answer = remote.run(text, on_line=follow)
+    if answer.code != 0:
+        step = names.get(follow.current, follow.current) or "the program"
+        said = (follow.last or answer.err.strip() or f"exit code {answer.code}")[:500]
+        raise StepFailed(f"{router}: «{step}» failed: {said}")
+
+
+class _Follow:
+    """Turns a program's lines into events."""
+
+    def __init__(self, report: Report, router: str, token: str, names: Mapping[str, str]) -> None:
+        self._report, self._router, self._token, self._names = report, router, token, names
+        self._start = 0.0
+        self.current = self.last = ""
+
+    def __call__(self, line: str) -> None:
+        mark = program.read_mark(line, self._token)
+        if mark is None:
+            self.last = line.strip() or self.last
+            self._report.output(self._router, self.current, line)
+        elif mark.code is None:
+            self.current, self.last, self._start = mark.step, "", time.monotonic()
+            self._report.step(self._router, self._step(mark.step), "started")
+        else:
+            self._end(mark.step, mark.code)
+
+    def _end(self, step: str, code: int) -> None:
+        seconds = round(time.monotonic() - self._start, 2)
+        if code == 0:
+            self._report.step(self._router, self._step(step), "done", seconds=seconds)
+        else:
+            message = self.last or f"exit code {code}"
+            self._report.failed(self._router, self._step(step), message, seconds=seconds)
+
+    def _step(self, id_: str) -> tuple[str, str]:
+        return id_, self._names.get(id_, id_)
