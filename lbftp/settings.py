@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "lbftp.changes",
     "lbftp.compliance",
     "lbftp.live",
+    "lbftp.web",
     "lbftp.health",
 ]
 
@@ -118,6 +119,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "accounts:login"
+CSRF_FAILURE_VIEW = "lbftp.web.errors.csrf_failure"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from lbftp.changes import views
+
+app_name = "changes"
+urlpatterns = [
+    path("changes/", views.changes, name="changes"),
+    path("changes/<int:pk>/", views.change, name="change"),
+    path("changes/<int:pk>/live/", views.change_live, name="change-live"),
+    path("changes/<int:pk>/approve/", views.approve, name="approve"),
+    path("changes/<int:pk>/reject/", views.reject, name="reject"),
+    path("changes/<int:pk>/apply/", views.apply, name="apply"),
+    path("changes/<int:pk>/replan/", views.replan, name="replan"),
+    path("clusters/<int:pk>/propose/", views.propose, name="propose"),
+    path("clusters/<int:pk>/verify/", views.verify, name="verify"),
+    path("clusters/<int:pk>/comply/", views.comply, name="comply"),
+    path("runs/", views.runs, name="runs"),
+    path("runs/<int:pk>/", views.run, name="run"),
+    path("runs/<int:pk>/live/", views.run_live, name="run-live"),
+    path("audit/", views.audit, name="audit"),
+]

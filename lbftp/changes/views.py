@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from django.contrib import messages
+from django.db.models import Case, IntegerField, When
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from lbftp.accounts import access
+from lbftp.changes import audit as trail
+from lbftp.changes import change_page, run_page, services
+from lbftp.changes.forms import ProposeForm, RejectForm
+from lbftp.changes.models import ChangeRequest, Run, Transition
+from lbftp.clusters.models import Cluster
+from lbftp.clusters.specs import check_draft
+from lbftp.web.acting import one_page, person, telling
+
+C = ChangeRequest.State
+_CHANGES = ChangeRequest.objects.select_related("cluster__team", "cluster__applied", "revision", "author")
+_RUNS = Run.objects.select_related("cluster", "change", "started_by", "team")
+
+
+@require_safe
+def changes(request: HttpRequest) -> HttpResponse:
+    """What waits and what goes on comes first, then the newest."""
+    urgent = Case(When(state__in=[C.PROPOSED, C.STALE], then=0), When(state__in=[C.APPROVED, C.APPLYING, C.PLANNING], then=1), default=2, output_field=IntegerField())
+    found = access.visible(request.user, _CHANGES.defer("plan")).order_by(urgent, "-pk")
+    return render(request, "changes/changes.html", {"page": one_page(request, found)})
+
+
+@require_http_methods(["GET", "POST"])
+def propose(request: HttpRequest, pk: int) -> HttpResponse:
+    cluster = access.get_writable(request.user, Cluster, pk=pk)
+    form = ProposeForm(request.POST or None)
+    if change := form.carry_out(services.propose, user=person(request), cluster=cluster):
+        return redirect("changes:change", change.pk)
+    problems = check_draft(cluster, cluster.team)
+    stopped = any(p["severity"] == "error" for p in problems)
+    context = {"form": form, "cluster": cluster, "problems": problems, "stopped": stopped}
+    return render(request, "changes/propose.html", context, status=form.status)
+
+
+@require_safe
+def change(request: HttpRequest, pk: int) -> HttpResponse:
+    return _change(request, pk, "changes/change.html")
+
+
+@require_safe
+def change_live(request: HttpRequest, pk: int) -> HttpResponse:
+    return _change(request, pk, "changes/_change.html")
+
+
+def _change(request: HttpRequest, pk: int, template: str, form: RejectForm | None = None) -> HttpResponse:
+    found = access.get(request.user, _CHANGES, pk=pk)
+    context = {"page": change_page.page(found, person(request)), "form": form or RejectForm()}
+    return render(request, template, context, status=form.status if form else 200)
+
+
+@require_POST
+def approve(request: HttpRequest, pk: int) -> HttpResponse:
+    found = access.get_writable(request.user, _CHANGES, pk=pk)
+    with telling(request):
+        digest, reason = request.POST.get("plan_digest", ""), request.POST.get("reason", "")
+        services.approve(user=person(request), change=found, plan_digest=digest, reason=reason)
+        messages.success(request, "Approved. It covers exactly the plan below.")
+    return redirect("changes:change", pk)
+
+
+@require_POST
+def reject(request: HttpRequest, pk: int) -> HttpResponse:
+    found = access.get_writable(request.user, _CHANGES, pk=pk)
+    form = RejectForm(request.POST)
+    form.carry_out(services.reject, user=person(request), change=found)
+    return _change(request, pk, "changes/change.html", form) if form.errors else redirect("changes:change", pk)
+
+
+@require_POST
+def apply(request: HttpRequest, pk: int) -> HttpResponse:
+    found = access.get_writable(request.user, _CHANGES, pk=pk)
+    with telling(request):
+        return redirect("changes:run", services.apply_change(user=person(request), change=found).pk)
+    return redirect("changes:change", pk)
+
+
+@require_POST
+def replan(request: HttpRequest, pk: int) -> HttpResponse:
+    found = access.get_writable(request.user, _CHANGES, pk=pk)
+    with telling(request):
+        services.replan(user=person(request), change=found)
+    return redirect("changes:change", pk)
+
+
+@require_POST
+def verify(request: HttpRequest, pk: int) -> HttpResponse:
+    cluster = access.get_writable(request.user, Cluster, pk=pk)
+    with telling(request):
+        return redirect("changes:run", services.verify(user=person(request), cluster=cluster).pk)
+    return redirect("clusters:cluster", pk)
+
+
+@require_POST
+def comply(request: HttpRequest, pk: int) -> HttpResponse:
+    cluster = access.get_writable(request.user, Cluster, pk=pk)
+    reapply = request.POST.get("reapply") == "yes"
+    with telling(request):
+        return redirect("changes:run", services.comply(user=person(request), cluster=cluster, reapply=reapply).pk)
+    return redirect("clusters:cluster", pk)
+
+
+@require_safe
+def runs(request: HttpRequest) -> HttpResponse:
+    found = access.visible(request.user, _RUNS.defer("result"))
+    if cluster := request.GET.get("cluster", ""):
+        found = found.filter(cluster__name=cluster)
+    return render(request, "changes/runs.html", {"page": one_page(request, found), "cluster": cluster})
+
+
+@require_safe
+def run(request: HttpRequest, pk: int) -> HttpResponse:
+    found = access.get(request.user, _RUNS, pk=pk)
+    context = {"page": run_page.page(found), "run": found, "subject": run_page.subject(found)}
+    return render(request, "changes/run.html", context)
+
+
+@require_safe
+def run_live(request: HttpRequest, pk: int) -> HttpResponse:
+    """The part of the page that changes; 204 if the browser has all of it already."""
+    found = access.get(request.user, _RUNS, pk=pk)
+    page = run_page.page(found)
+    if request.GET.get("have") == f"{page.view.last_seq}:{found.state}":
+        return HttpResponse(status=204)
+    return render(request, "changes/_run.html", {"page": page, "run": found, "subject": run_page.subject(found)})
+
+
+@require_safe
+def audit(request: HttpRequest) -> HttpResponse:
+    found = access.visible(request.user, Transition.objects.select_related("user", "team")).order_by("-pk")
+    subject = request.GET.get("subject", "")
+    if subject in trail.SUBJECTS:
+        found = found.filter(subject=subject)
+    page = one_page(request, found, 100)
+    context = {"page": page, "entries": trail.entries(list(page)), "subject": subject, "subjects": trail.SUBJECTS}
+    return render(request, "changes/audit.html", context)

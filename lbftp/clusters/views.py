@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from lbftp.accounts import access
+from lbftp.accounts.models import Role, Team
+from lbftp.clusters import history, overview, services
+from lbftp.clusters.forms import ClusterForm
+from lbftp.clusters.models import Cluster, Revision
+from lbftp.clusters.specs import check_draft
+from lbftp.web.acting import person, team_for, teams_with
+
+_CLUSTERS = Cluster.objects.select_related("team", "applied", "probe_host", "probe_account")
+# Where problems of the spec are shown, if not at a field of their own name.
+_PLACES = {
+    "priority": "routers",
+    "public_interface": "routers",
+    "internal_interface": "routers",
+    "public_address": "routers",
+    "internal_address": "routers",
+    "weight": "real_servers",
+    "passive": "passive_low",
+}
+
+
+@require_safe
+def cluster(request: HttpRequest, pk: int) -> HttpResponse:
+    found = access.get(request.user, _CLUSTERS, pk=pk)
+    return render(request, "clusters/cluster.html", {"page": overview.page(found, person(request))})
+
+
+@require_safe
+def cluster_live(request: HttpRequest, pk: int) -> HttpResponse:
+    found = access.get(request.user, _CLUSTERS, pk=pk)
+    return render(request, "clusters/_cluster.html", {"page": overview.page(found, person(request))})
+
+
+@require_http_methods(["GET", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    return _form(request, team_for(request, Role.OPERATOR), None)
+
+
+@require_http_methods(["GET", "POST"])
+def edit(request: HttpRequest, pk: int) -> HttpResponse:
+    found = access.get_writable(request.user, _CLUSTERS, pk=pk)
+    return _form(request, found.team, found)
+
+
+def _form(request: HttpRequest, team: Team, found: Cluster | None) -> HttpResponse:
+    form = ClusterForm(request.POST or None, team=team, cluster=found)
+    if saved := form.carry_out(services.save_draft, user=person(request), team=team, cluster=found):
+        messages.success(request, f"Saved the draft of {saved}. No router knows of it before it is proposed and applied.")
+        return redirect("clusters:cluster", saved.pk)
+    context = {"form": form, "team": team, "cluster": found, "teams": teams_with(request, Role.OPERATOR)}
+    return render(request, "clusters/form.html", context, status=form.status)
+
+
+@require_POST
+def check(request: HttpRequest) -> HttpResponse:
+    """What lint says about the form as it stands, for each field; saves nothing."""
+    pk = request.POST.get("cluster", "")
+    found = access.get_writable(request.user, _CLUSTERS, pk=int(pk)) if pk.isdecimal() else None
+    team = found.team if found else team_for(request, Role.OPERATOR)
+    form = ClusterForm(request.POST, team=team, cluster=found)
+    problems = check_draft(form.typed_draft(), team, name=request.POST.get("name", ""), cluster=found)
+    return render(request, "clusters/_lint.html", {"problems": problems, "places": _placed(form, problems), "found": found})
+
+
+def _placed(form: ClusterForm, problems: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Every place of the form with its problems; an empty list clears what was shown there."""
+    slots: dict[str, list[dict[str, Any]]] = {name: [] for name in [*form.fields, "routers", "real_servers"] if "-" not in name}
+    for problem in problems:
+        slots.get(_PLACES.get(problem["field"], problem["field"]), []).append(problem)
+    return slots
+
+
+@require_safe
+def revision(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """One revision, and what it changed."""
+    rows = Revision.objects.select_related("cluster__team", "author")
+    found = access.get(request.user, rows, cluster_id=pk, number=number)
+    older = found.cluster.revisions.filter(number__lt=number).order_by("-number").first()
+    context = {"revision": found, "older": older, "diff": history.difference(older, found), "text": history.text(found)}
+    return render(request, "clusters/revision.html", context)

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from lbftp.compliance import views
+
+app_name = "compliance"
+urlpatterns = [
+    path("compliance/", views.policies, name="policies"),
+    path("clusters/<int:pk>/compliance/", views.cluster, name="cluster"),
+]

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from lbftp.accounts import access
+from lbftp.clusters.models import Cluster
+from lbftp.compliance import services
+from lbftp.compliance.forms import PolicyForm, zones
+from lbftp.compliance.models import FindingRow, Policy
+from lbftp.compliance.page import Row, rows
+from lbftp.web.acting import may, person
+
+
+@require_safe
+def policies(request: HttpRequest) -> HttpResponse:
+    """Every cluster with its schedule, those without one included, and the newest findings of all."""
+    clusters = list(access.visible(request.user, Cluster).select_related("team", "policy"))
+    findings = access.visible(request.user, FindingRow.objects.select_related("cluster", "run"))[:30]
+    return render(request, "compliance/policies.html", {"rows": rows(clusters), "findings": findings})
+
+
+@require_http_methods(["GET", "POST"])
+def cluster(request: HttpRequest, pk: int) -> HttpResponse:
+    found = (access.get_writable if request.method == "POST" else access.get)(request.user, Cluster, pk=pk)
+    policy = Policy.objects.filter(cluster=found).first()
+    form = PolicyForm(request.POST or None, initial=_initial(policy))
+    if form.carry_out(services.set_policy, user=person(request), cluster=found):
+        messages.success(request, f"The schedule of {found} is set.")
+        return redirect("compliance:cluster", pk)
+    context = {
+        "cluster": found,
+        "row": Row.of(found, policy),
+        "form": form,
+        "zones": zones(),
+        "operated": may(request, found),
+        "occurrences": policy.occurrences.select_related("run")[:40] if policy else [],
+        "findings": FindingRow.objects.filter(cluster=found).select_related("run")[:60],
+    }
+    return render(request, "compliance/cluster.html", context, status=form.status)
+
+
+def _initial(policy: Policy | None) -> dict[str, object]:
+    shown = policy or Policy()
+    return {name: getattr(shown, name) for name in ("cron", "time_zone", "action", "enabled")}

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address
+from typing import Any
+
+from django import forms
+
+from lbftp.accounts.models import Team
+from lbftp.inventory import suggest
+from lbftp.inventory.fields import host_name_validator, user_name_validator
+from lbftp.inventory.models import Credential, Router
+from lbftp.web.forms import ServiceForm
+
+_MONO = {"class": "mono", "autocomplete": "off", "spellcheck": "false"}
+_SECRET_HELP = "A private key without passphrase, the whole file; or the password. It is encrypted and never shown again."
+
+
+class CredentialForm(ServiceForm):
+    name = forms.CharField(max_length=64, help_text="What you call it, such as “routers, root”.")
+    username = forms.CharField(
+        label="User on the machine",
+        max_length=32,
+        validators=[user_name_validator],
+        widget=forms.TextInput({**_MONO, "placeholder": "root"}),
+    )
+    kind = forms.ChoiceField(choices=Credential.Kind.choices)
+    secret = forms.CharField(
+        label="Key or password", strip=False, widget=forms.Textarea({**_MONO, "rows": 6}), help_text=_SECRET_HELP
+    )
+    use_sudo = forms.BooleanField(
+        label="Run commands through sudo", required=False, help_text="For users other than root."
+    )
+    sudo_password = forms.CharField(
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput({"autocomplete": "off"}),
+        help_text="Empty where sudo asks for none.",
+    )
+
+
+class SecretForm(ServiceForm):
+    secret = forms.CharField(
+        label="New key or password", strip=False, widget=forms.Textarea({**_MONO, "rows": 6}), help_text=_SECRET_HELP
+    )
+    sudo_password = forms.CharField(
+        label="New sudo password",
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput({"autocomplete": "off"}),
+        help_text="Empty: it stays as it is.",
+    )
+
+    def clean_sudo_password(self) -> str | None:
+        return self.cleaned_data["sudo_password"] or None
+
+
+class RouterForm(ServiceForm):
+    """A machine to enrol: where it is and how to log in."""
+
+    name = forms.CharField(
+        max_length=32, validators=[host_name_validator], widget=forms.TextInput({**_MONO, "placeholder": "r1"})
+    )
+    address = forms.CharField(
+        max_length=255,
+        validators=[host_name_validator],
+        widget=forms.TextInput({**_MONO, "placeholder": "192.0.2.2"}),
+        help_text="IP address or host name for SSH.",
+    )
+    port = forms.IntegerField(label="SSH port", min_value=1, max_value=65535, initial=22)
+    credential = forms.ModelChoiceField(Credential.objects.none(), empty_label=None)
+
+    def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["credential"].queryset = team.credentials.all()  # type: ignore[attr-defined]
+
+
+class ProbeHostForm(RouterForm):
+    source_addresses = forms.CharField(
+        required=False,
+        widget=forms.TextInput({**_MONO, "placeholder": "192.0.2.50, 192.0.2.51"}),
+        help_text="Its addresses to connect from. Several let one probe see every real server in spite of persistence.",
+    )
+
+    def clean_source_addresses(self) -> list[str]:
+        typed = [word for word in re.split(r"[\s,]+", self.cleaned_data["source_addresses"]) if word]
+        try:
+            return [str(IPv4Address(word)) for word in typed]
+        except ValueError as error:
+            raise forms.ValidationError(f"{error}. Give IPv4 addresses with commas between.") from error
+
+
+class RealServerForm(ServiceForm):
+    name = forms.CharField(
+        max_length=32, validators=[host_name_validator], widget=forms.TextInput({**_MONO, "placeholder": "ftp1"})
+    )
+    address = forms.GenericIPAddressField(
+        protocol="IPv4",
+        widget=forms.TextInput({**_MONO, "placeholder": "10.0.50.11"}),
+        help_text="Its address on the internal network.",
+    )
+
+
+class InterfacesForm(ServiceForm):
+    """Which interface faces clients, and which the real servers. Before anybody chose, a guess from the facts."""
+
+    public_interface = forms.ChoiceField(label="Public interface", help_text="Clients and the VIP are on this side.")
+    internal_interface = forms.ChoiceField(label="Internal interface", help_text="Real servers are on this side.")
+
+    def __init__(self, *args: Any, router: Router, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        found = [one for one in router.facts.get("interfaces", []) if one["name"] != "lo"]
+        choices = [(one["name"], f"{one['name']}  {', '.join(one['addresses'])}") for one in found]
+        for name in self.fields:
+            self.fields[name].choices = choices  # type: ignore[attr-defined]
+        servers = list(router.team.real_servers.values_list("address", flat=True))
+        guess = suggest.sides(found, servers)
+        self.initial = {
+            "public_interface": router.public_interface or guess[0],
+            "internal_interface": router.internal_interface or guess[1],
+        } | self.initial

@@ -1,0 +1,253 @@
+// lbftp: theme, live fragments, and a few small things. No build step, no inline handlers.
+"use strict";
+
+(() => {
+  const root = document.documentElement;
+  const THEMES = ["auto", "light", "dark"];
+
+  // ---- theme: applied before the body is drawn, so that the page never flashes -------------------------------------
+
+  function theme() {
+    try {
+      return localStorage.getItem("lbftp-theme") || "auto";
+    } catch {
+      return "auto"; // storage may be forbidden; the system's choice then counts
+    }
+  }
+
+  function showTheme(name) {
+    if (name === "auto") root.removeAttribute("data-theme");
+    else root.dataset.theme = name;
+    for (const button of document.querySelectorAll("[data-theme-button]")) {
+      button.textContent = `Theme: ${name}`;
+    }
+  }
+
+  function nextTheme() {
+    const name = THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length];
+    try {
+      localStorage.setItem("lbftp-theme", name);
+    } catch {
+      // shown for this page only
+    }
+    showTheme(name);
+  }
+
+  showTheme(theme());
+
+  // ---- morph: make `old` look like `fresh` and keep the nodes, so that focus, selection, scrolling and opened
+  //      details survive an update. Elements are matched by id, else by position and tag. ----------------------------
+
+  function morph(old, fresh) {
+    if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) {
+      old.replaceWith(fresh);
+      return;
+    }
+    if (old.nodeType !== Node.ELEMENT_NODE) {
+      if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
+      return;
+    }
+    morphAttributes(old, fresh);
+    if (old.matches("input, textarea, select") && old === document.activeElement) return;
+    morphChildren(old, fresh);
+  }
+
+  function morphAttributes(old, fresh) {
+    const chosen = old.hasAttribute("data-chosen"); // a person opened or closed it: theirs to decide
+    for (const { name, value } of fresh.attributes) {
+      if (!(chosen && name === "open") && old.getAttribute(name) !== value) old.setAttribute(name, value);
+    }
+    for (const { name } of [...old.attributes]) {
+      if (fresh.hasAttribute(name) || name === "data-chosen" || (chosen && name === "open")) continue;
+      if (!name.startsWith("data-kept-")) old.removeAttribute(name);
+    }
+  }
+
+  function morphChildren(old, fresh) {
+    let here = old.firstChild;
+    for (const child of [...fresh.childNodes]) {
+      const twin = child.id && [...old.children].find((one) => one.id === child.id);
+      if (twin) {
+        if (twin !== here) old.insertBefore(twin, here);
+        here = twin.nextSibling;
+        morph(twin, child);
+      } else if (here && !here.id && !child.id && here.nodeName === child.nodeName) {
+        const next = here.nextSibling;
+        morph(here, child);
+        here = next;
+      } else {
+        old.insertBefore(child, here);
+      }
+    }
+    while (here) {
+      const next = here.nextSibling;
+      here.remove();
+      here = next;
+    }
+  }
+
+  function swap(target, fragment) {
+    const fresh = fragment.firstElementChild;
+    const followed = [...target.querySelectorAll("[data-follow]")].filter(
+      (box) => box.scrollTop + box.clientHeight >= box.scrollHeight - 8,
+    );
+    morph(target, fresh);
+    const boxes = [...target.querySelectorAll("[data-follow]")];
+    for (const box of boxes) if (followed.includes(box) || !box.dataset.keptSeen) box.scrollTop = box.scrollHeight;
+    for (const box of boxes) box.dataset.keptSeen = "1";
+    tick();
+    return [target];
+  }
+
+  // ---- live: a socket says "look again"; the page then gets the same fragment that it was drawn with ---------------
+
+  const PAUSE = 250; // at most four looks a second, and always a last one
+  const POLL = 5000; // without a socket the page still looks, slowly
+
+  class Live {
+    constructor(element) {
+      this.element = element;
+      this.sockets = new Map();
+      this.busy = false;
+      this.again = false;
+      this.lookedAt = 0;
+      this.delay = 500;
+      element.addEventListener("htmx:afterRequest", (event) => {
+        if (event.target === element) this.looked();
+      });
+      this.connect();
+    }
+
+    get wanted() {
+      return (this.element.dataset.live || "").split(" ").filter(Boolean);
+    }
+
+    connect() {
+      for (const [path, socket] of this.sockets) {
+        if (!this.wanted.includes(path)) {
+          this.sockets.delete(path);
+          socket.close();
+        }
+      }
+      for (const path of this.wanted) if (!this.sockets.has(path)) this.open(path);
+      this.show();
+    }
+
+    open(path) {
+      const url = new URL(path, location.href);
+      url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+      const socket = new WebSocket(url);
+      this.sockets.set(path, socket);
+      socket.addEventListener("open", () => {
+        this.delay = 500;
+        this.show();
+        this.look(); // what happened while nobody listened
+      });
+      socket.addEventListener("message", (event) => this.hint(JSON.parse(event.data)));
+      socket.addEventListener("close", () => this.closed(path, socket));
+    }
+
+    closed(path, socket) {
+      if (this.sockets.get(path) !== socket) return;
+      this.sockets.delete(path);
+      this.show();
+      if (!this.element.isConnected) return;
+      setTimeout(() => this.connect(), this.delay);
+      this.delay = Math.min(this.delay * 2, 8000);
+    }
+
+    hint(message) {
+      const mine = String(message.run) === this.element.dataset.run;
+      if (mine && Number(message.seq) <= Number(this.element.dataset.seq)) return;
+      this.look();
+    }
+
+    look() {
+      if (this.busy || this.timer) {
+        this.again = this.busy || this.again;
+        return;
+      }
+      const wait = Math.max(0, this.lookedAt + PAUSE - Date.now());
+      this.timer = setTimeout(() => {
+        this.timer = 0;
+        this.busy = true;
+        this.lookedAt = Date.now();
+        window.htmx.trigger(this.element, "look");
+      }, wait);
+    }
+
+    looked() {
+      this.busy = false;
+      if (this.element.dataset.title) document.title = this.element.dataset.title;
+      this.connect();
+      if (this.again) {
+        this.again = false;
+        this.look();
+      }
+    }
+
+    show() {
+      const on = this.wanted.length > 0 && this.wanted.every((path) => this.sockets.get(path)?.readyState === 1);
+      for (const sign of document.querySelectorAll("[data-link]")) {
+        sign.hidden = this.wanted.length === 0;
+        sign.dataset.link = on ? "on" : "off";
+        sign.textContent = on ? "Live" : "Reconnecting; looking every 5 s";
+      }
+      this.on = on;
+    }
+  }
+
+  const lives = [];
+
+  function poll() {
+    for (const live of lives) if (live.wanted.length && !live.on) live.look();
+  }
+
+  // ---- times that go on: <time data-since="…"> shows how long something has been going on --------------------------
+
+  function tick() {
+    for (const time of document.querySelectorAll("[data-since]")) {
+      const seconds = Math.max(0, Math.round((Date.now() - Date.parse(time.dataset.since)) / 1000));
+      time.textContent = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+    }
+  }
+
+  // ---- start -------------------------------------------------------------------------------------------------------
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-theme-button]");
+    if (button) nextTheme();
+    const summary = event.target.closest("summary");
+    if (summary) summary.parentElement.setAttribute("data-chosen", "");
+    const copy = event.target.closest("[data-copy]");
+    if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => (copy.textContent = "Copied"));
+  });
+
+  // A form that was sent is not sent twice by an impatient hand.
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented || event.target.method !== "post") return;
+    for (const button of event.target.querySelectorAll("button[type=submit]")) {
+      setTimeout(() => (button.disabled = true), 0);
+    }
+  });
+
+  window.addEventListener("pageshow", () => {
+    for (const button of document.querySelectorAll("form button[type=submit]:disabled")) button.disabled = false;
+  });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    showTheme(theme());
+    window.htmx?.defineExtension("morph", {
+      isInlineSwap: (style) => style === "morph",
+      handleSwap: (style, target, fragment) => (style === "morph" ? swap(target, fragment) : false),
+    });
+    for (const element of document.querySelectorAll("[data-live]")) lives.push(new Live(element));
+    for (const box of document.querySelectorAll("[data-follow]")) {
+      box.scrollTop = box.scrollHeight;
+      box.dataset.keptSeen = "1";
+    }
+    setInterval(tick, 1000);
+    setInterval(poll, POLL);
+    window.lbftp = { lives }; // for tests and the curious
+  });
+})();

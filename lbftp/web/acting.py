@@ -1,0 +1,61 @@
+"""What views share: which team a form is for, and telling people what a service refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Page, Paginator
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest
+
+from lbftp.accounts import access
+from lbftp.accounts.models import Role, Team
+from lbftp.changes.errors import ServiceError
+
+
+def person(request: HttpRequest) -> User:
+    """The signed-in user; the middleware lets nobody else through."""
+    return cast(User, request.user)
+
+
+def teams_with(request: HttpRequest, least: Role) -> list[Team]:
+    """The user's teams where the role is `least` or includes it, by name."""
+    user = person(request)
+    return [t for t in access.visible(user, Team).order_by("name") if access.has_role(user, t, least)]
+
+
+def team_for(request: HttpRequest, least: Role) -> Team:
+    """The team that is named in the request, else the user's first fitting one. 404 to strangers, 403 below `least`."""
+    given = request.POST.get("team") or request.GET.get("team")
+    if given:
+        if not given.isdecimal():
+            raise Http404
+        access.get(person(request), Team, pk=int(given))
+    for team in teams_with(request, least):
+        if not given or team.pk == int(given):
+            return team
+    raise PermissionDenied(f"This needs the role {least.value} in a team: ask one of its administrators.")
+
+
+@contextmanager
+def telling(request: HttpRequest) -> Iterator[None]:
+    """Shows on the next page what a service refused in this block; the code after the block runs then."""
+    try:
+        yield
+    except ServiceError as error:
+        messages.error(request, error.message)
+
+
+def one_page(request: HttpRequest, rows: QuerySet[Any] | list[Any], size: int = 50) -> Page[Any]:
+    """The rows of the page that the address asks for; the nearest one if it asks for nonsense."""
+    return Paginator(rows, size).get_page(request.GET.get("page"))
+
+
+def may(request: HttpRequest, thing: Model, least: Role = Role.OPERATOR) -> bool:
+    """Whether to offer the button; the services decide again."""
+    return access.has_role(person(request), access.team_of(thing), least)

@@ -1,0 +1,115 @@
+"""What the first page shows: every cluster as a row, what waits for this person, what goes on, and the first steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from lbftp.accounts import access
+from lbftp.accounts.models import Role, Team
+from lbftp.changes import proofs
+from lbftp.changes.models import Approval, ChangeRequest, Run
+from lbftp.clusters.models import Cluster
+from lbftp.clusters.overview import OPEN_STATES
+from lbftp.compliance.page import Look, past
+from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRow:
+    """`routers`: name and role, '' where nobody knows who is master. `up` counts real servers proven in every mode."""
+
+    cluster: Cluster
+    routers: list[tuple[str, str]]
+    up: int
+    total: int
+    proof: proofs.Proof
+    looks: list[Look]
+    open_change: ChangeRequest | None
+
+    @property
+    def summary(self) -> str:
+        bad = sum(look.state != "ok" for look in self.looks)
+        return f"{len(self.looks)} looks, {bad} with findings"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSteps:
+    """How far a fresh site is. The steps are worth showing until a cluster is there."""
+
+    credentials: int
+    routers: int
+    confirmed: int
+    servers: int
+    probes: int
+    clusters: int
+    managed: bool
+
+    @property
+    def current(self) -> int:
+        """The step to do now, from 1."""
+        if self.confirmed < 2:
+            return 1
+        return 3 if self.servers else 2
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    rows: list[ClusterRow]
+    waiting: list[ChangeRequest]
+    running: list[Run]
+    first: FirstSteps
+    teams: int
+
+
+def fleet(user: User) -> Fleet:
+    clusters = list(access.visible(user, Cluster).select_related("team", "policy").order_by("name"))
+    proven, looks = proofs.latest(clusters), past(clusters)
+    changes = access.visible(user, ChangeRequest).filter(state__in=OPEN_STATES).defer("plan")
+    newest = {change.cluster_id: change for change in changes.order_by("pk")}
+    going_on = access.visible(user, Run.objects.select_related("cluster", "started_by").defer("result"))
+    return Fleet(
+        rows=[_row(c, proven[c.pk], looks[c.pk], newest.get(c.pk)) for c in clusters],
+        waiting=waiting_for(user),
+        running=list(going_on.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).order_by("-pk")[:10]),
+        first=_first_steps(user, len(clusters)),
+        teams=access.visible(user, Team).count(),
+    )
+
+
+def waiting_for(user: User) -> list[ChangeRequest]:
+    """Proposals that this person may decide on: in a team where they act, not their own, not decided yet."""
+    acting = user.memberships.exclude(role=Role.VIEWER).values("team")
+    proposed = access.visible(user, ChangeRequest.objects.select_related("cluster", "author").defer("plan"))
+    proposed = proposed.filter(state=ChangeRequest.State.PROPOSED, cluster__team__in=acting)
+    others = proposed.exclude(author=user).exclude(revision__editors=user)
+    decided = set(Approval.objects.filter(user=user, change__in=others).values_list("change", "plan_digest"))
+    return [change for change in others if (change.pk, change.plan_digest) not in decided]
+
+
+def _row(cluster: Cluster, proof: proofs.Proof, looks: list[Look], change: ChangeRequest | None) -> ClusterRow:
+    names = [item["name"] for item in cluster.draft.get("routers", [])]
+    roles = {True: "MASTER", False: "BACKUP"}
+    servers = [item["name"] for item in cluster.draft.get("real_servers", [])]
+    return ClusterRow(
+        cluster=cluster,
+        routers=[(name, roles[name == cluster.master] if cluster.master else "") for name in names],
+        up=sum(proof.servers.get(name, False) for name in servers),
+        total=len(servers),
+        proof=proof,
+        looks=looks,
+        open_change=change,
+    )
+
+
+def _first_steps(user: User, clusters: int) -> FirstSteps:
+    def count(model: Any) -> int:
+        return int(access.visible(user, model).count())
+
+    ready = access.visible(user, Router).exclude(host_key="").exclude(internal_interface="").count()
+    managed = user.memberships.filter(role=Role.ADMIN).exists()
+    return FirstSteps(
+        count(Credential), count(Router), ready, count(RealServer), count(ProbeHost), clusters, managed
+    )
