@@ -10,16 +10,23 @@ from dataclasses import dataclass
 
 from ops.places import ROOT, Places
 
+# Its Redis is going down at the same moment, and a worker waits for its broker for ever before it ends by itself.
+_WORKER_ORPHANED = "KILL"
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One process that is kept running. `signal` ends it; `patience` is how many seconds it then gets."""
+    """One process that is kept running. `signal` ends it; `patience` is how many seconds it then gets.
+
+    `orphaned` is what the kernel sends it if supervisord itself is killed.
+    """
 
     name: str
     argv: tuple[str, ...]
     priority: int
     signal: str = "TERM"
     patience: int = 10
+    orphaned: str = "TERM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,14 @@ def programs(place: Places, shape: Shape) -> list[Program]:
         Program("redis", (shape.redis, str(place.var / "redis.conf")), 10),
         Program("web", (sys.executable, "-m", "uvicorn", "lbftp.asgi:application", *listen), 20),
         # SIGQUIT is Celery's soft shutdown: a running task gets some seconds, then goes back to the queue.
-        Program("worker", (*celery, *worker, "--hostname", "worker@%h", "--without-mingle"), 30, "QUIT", 20),
+        Program(
+            "worker",
+            (*celery, *worker, "--hostname", "worker@%h", "--without-mingle"),
+            30,
+            "QUIT",
+            20,
+            _WORKER_ORPHANED,
+        ),
         Program("beat", (*celery, "beat", "--schedule", schedule, "--pidfile", "", "--loglevel", "INFO"), 40),
     ]
 
@@ -75,7 +89,7 @@ def supervisor_config(place: Places, wanted: Sequence[Program]) -> str:
 
 def _program_section(place: Places, program: Program) -> list[str]:
     # If supervisord itself is killed, the kernel tells each program: nothing outlives it.
-    argv = ("setpriv", "--pdeathsig", program.signal, "--", *program.argv)
+    argv = ("setpriv", "--pdeathsig", program.orphaned, "--", *program.argv)
     return [
         f"[program:{program.name}]",
         f"command={_value(shlex.join(argv))}",

@@ -13,11 +13,18 @@ from pathlib import Path
 import pytest
 
 from ops import processes
+from ops import stack as stacks
 from ops.places import ROOT, StackError
 from ops.readiness import ask
-from ops.stack import Stack, start
+from ops.stack import Options, Stack
 
 pytestmark = pytest.mark.timeout(240)
+# The first tick makes a site ready.
+QUICK = Options(extra={"LBFTP_BEAT_TICK_SECONDS": "1"})
+
+
+def start(var: Path, port: int | None = None) -> Stack:
+    return stacks.start(var, port, QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +96,8 @@ def test_two_sites_side_by_side_and_nothing_left_of_the_one_that_stops(stack: St
 KEEPER = """
 import sys, time
 from pathlib import Path
-from ops.stack import start
-stack = start(Path(sys.argv[1]))
+from ops.stack import Options, start
+stack = start(Path(sys.argv[1]), None, Options(extra={"LBFTP_BEAT_TICK_SECONDS": "1"}))
 print(stack.base_url, flush=True)
 time.sleep(600)
 """
@@ -118,7 +125,7 @@ def test_killing_supervisor_leaves_no_orphans(tmp_path: Path) -> None:
 
 
 def test_run_ends_cleanly_when_interrupted(tmp_path: Path) -> None:
-    env = os.environ | {"LBFTP_VAR": str(tmp_path), "LBFTP_PORT": ""}
+    env = os.environ | QUICK.extra | {"LBFTP_VAR": str(tmp_path), "LBFTP_PORT": ""}
     argv = [sys.executable, "-m", "ops.stack", "run"]
     with subprocess.Popen(argv, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
