@@ -189,7 +189,8 @@ def _enrolled(user: User, host: _H) -> tuple[_H, Run]:
 
 def _saved(row: _M) -> _M:
     try:
-        row.full_clean()
+        # What is not known yet is stored as NULL; only forms would have to ask for it.
+        row.full_clean(exclude=[f.name for f in row._meta.fields if f.null and f.value_from_object(row) is None])
     except ValidationError as error:
         raise Invalid.of_validation(error) from error
     row.save()
