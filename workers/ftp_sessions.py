@@ -76,22 +76,18 @@ class Session:
 
     def _transfer(self, command: str) -> tuple[int, str]:
         """What came over one data connection: (length, SHA-256)."""
-        try:
-            if self.mode in ("PASV", "EPSV"):
-                data = self._passive()
+        with contextlib.ExitStack() as stack:
+            if self.mode in {"PASV", "EPSV"}:
+                data = stack.enter_context(self._passive())
+                self._command(command, "1")
             else:
-                waiting = self._active()
-            self._command(command, "1")
-            if waiting is not None:
+                waiting = stack.enter_context(self._active())
+                self._command(command, "1")
                 self.stage = command.split(maxsplit=1)[0] + " data"
-                data = waiting.accept()[0]
+                data = stack.enter_context(waiting.accept()[0])
                 data.settimeout(self.job["timeout"])
             self.data_from = "{}:{}".format(*data.getpeername()[:2])
             result = self._read(data)
-        finally:
-            for sock in (waiting, data):
-                if sock is not None:
-                    sock.close()
         self._expect(command.split(maxsplit=1)[0] + " end", "226")
         return result
 

@@ -13,7 +13,7 @@ from lbftp.core.spec import ClusterSpec
 from workers.errors import WorkError
 from workers.observe import Pair, given_to
 from workers.remote import Limits, Remote, connect
-from workers.report import Report
+from workers.report import PAIR, Report
 
 MODES: Final = ("PASV", "EPSV", "PORT", "EPRT")
 SESSION_TIMEOUT: Final = 15
@@ -49,7 +49,7 @@ def prove(spec: ClusterSpec, probe: Probe, pair: Pair, report: Report, limits: L
         while sources and wanted:
             turn, sources = sources[:size], sources[size:]
             report.check()
-            rows = _sessions(remote, _job(spec, probe, turn))
+            rows = _sessions(remote, _job(spec, probe, turn), report)
             _name_servers(rows, given_to(pair), names)
             for row in rows:
                 report.session(row)
@@ -75,14 +75,25 @@ def _job(spec: ClusterSpec, probe: Probe, sources: Sequence[str]) -> dict[str, A
     }
 
 
-def _sessions(remote: Remote, job: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _sessions(remote: Remote, job: Mapping[str, Any], report: Report) -> list[dict[str, Any]]:
+    """The rows of one turn; each is told as it ends, before the router was asked which real server it was."""
+
+    def tell(line: str) -> None:
+        row = json.loads(line)
+        came = f"{row['bytes']} bytes from {row['data_from']}" if row["ok"] else f"{row['stage']}: {row['message']}"
+        report.output(PAIR, "sessions", f"{row['mode']} from {row['source'] or 'the probe host'}: {came}")
+
     # repr of the JSON text is a Python literal whatever is in it, so nothing of the job can become code.
     text = f"{_SOURCE.read_text()}\nmain(json.loads({json.dumps(job)!r}))\n"
-    answer = remote.run(text, seconds=len(MODES) * SESSION_TIMEOUT * 4 + 30, interpreter="python3")
+    answer = remote.run(text, seconds=len(MODES) * SESSION_TIMEOUT * 4 + 30, interpreter="python3", on_line=tell)
     if answer.code != 0:
         last = (answer.err.strip().splitlines() or [f"exit code {answer.code}"])[-1]
         raise WorkError(f"{remote.access.name}: the probe could not run: {last} (Python 3 is needed there.)")
-    return [json.loads(line) for line in answer.out.decode().splitlines()]
+    rows = [json.loads(line) for line in answer.out.decode().splitlines()]
+    if len(rows) != len(job["sources"]) * len(job["modes"]):
+        last = (answer.err.strip().splitlines() or ["it said nothing"])[-1]
+        raise WorkError(f"{remote.access.name}: the probe ended before all its sessions did: {last}")
+    return rows
 
 
 def _name_servers(

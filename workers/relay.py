@@ -55,7 +55,7 @@ class Relay:
         self._wake.set()
 
     def check(self) -> None:
-        """Raises ClaimLost if another worker has the run. Asks the database now, because a router is about to change."""
+        """Raises ClaimLost if another worker has the run. Asks the database: a router is about to change."""
         if self._lost or not self._desk.beat():
             raise ClaimLost
 

@@ -34,7 +34,7 @@ def restore_one(access: Access, restore: Restore, checkpoint: str, report: Repor
 
 
 def put_back_leftover(job: Job, report: Report, limits: Limits) -> str:
-    """An earlier worker died in this run: whatever it changed is put back from its checkpoints. Says what came of it."""
+    """An earlier worker died in this run: what it changed is put back from its checkpoints. Says what came of it."""
     report.phase("restore", "A worker died in this run: put back what it changed")
     failed = [
         access.name

@@ -58,7 +58,7 @@ def parse(text: str) -> dict[str, Service]:
 def _options(words: list[str]) -> dict[str, str]:
     """Option -> value, '' for those without one (-m, -g, -i, -6)."""
     options: dict[str, str] = {}
-    for word, following in zip(words, [*words[1:], "-"], strict=True):
+    for word, following in zip(words, [*words[1:], "-"], strict=False):
         if word.startswith("-"):
             options[word] = "" if following.startswith("-") else following
     return options
