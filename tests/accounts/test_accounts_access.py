@@ -34,8 +34,9 @@ def test_every_model_has_a_way_to_its_team() -> None:
 def test_each_way_leads_to_the_team(world: World) -> None:
     applied(world)
     Policy.objects.create(cluster=world.cluster)
-    for model in [*_EVERYTHING, Policy]:
-        rows = list(access.visible(world.victor, model))
+    models: list[type[Model]] = [*_EVERYTHING, Policy]
+    for model in models:
+        rows: list[Model] = list(access.visible(world.victor, model))
         assert rows, model
         assert {access.team_of(row) for row in rows} == {world.team}
         assert not access.visible(world.mallory, model).exclude(pk__in=[]).filter(pk__in=[r.pk for r in rows]).exists()
