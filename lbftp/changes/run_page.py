@@ -10,12 +10,24 @@ from typing import Any
 from django.urls import reverse
 
 from lbftp.changes.models import Run
-from lbftp.changes.view_of_run import Phase, RunView, Step, fold
+from lbftp.changes.view_of_run import Lane, Phase, RunView, Step, fold
 from lbftp.inventory.models import ProbeHost, Router
 
 GOING_ON = (Run.State.QUEUED, Run.State.RUNNING)
 # Phases that put back what was there; their presence changes the story that the page tells.
-_BACK = ("restore", "repair")
+_BACK = ("restore",)
+# Steps of a plan are called by when they run; the run's phases by what happens then.
+_PHASE_OF_STEPS = {"run": "apply"}
+_TITLES = {
+    "observe": "Look",
+    "checkpoint": "Way back",
+    "apply": "Running system",
+    "prove": "Proof",
+    "persist": "Kept over a reboot",
+    "look-again": "Look again",
+    "restore": "Put back",
+    "repair": "Put right",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +51,7 @@ class StepOnPage:
 
 @dataclass(frozen=True, slots=True)
 class LaneOnPage:
-    """One router. `groups` are its steps by phase, in order, each with the phase's title."""
+    """One router, or both together (`router` is ''). `groups` are its steps by phase, in order, each with a title."""
 
     router: str
     role: str
@@ -70,6 +82,11 @@ class RunPage:
         return [p for p in self.phases if p.phase.name in _BACK]
 
     @property
+    def drifted(self) -> bool:
+        """Whether something was found that this run did not put right."""
+        return any(f.get("severity") != "info" and not f.get("repaired") for f in self.view.findings)
+
+    @property
     def servers(self) -> list[str]:
         return self.view.real_servers
 
@@ -84,22 +101,8 @@ def page(run: Run) -> RunPage:
     events = list(run.events.all())
     view = fold(events)
     started = {(e.router, e.data.get("id")): e.at for e in events if e.kind == "step" and e.data["state"] == "started"}
-    titles = {phase.name: phase.title for phase in view.phases}
-    lanes = [
-        LaneOnPage(
-            router=lane.router,
-            role=_role(run, lane.router),
-            groups=[
-                (titles.get(name, name), [_step(run, s, started.get((lane.router, s.id))) for s in steps])
-                for name, steps in groupby(lane.steps, key=lambda s: s.phase)
-            ],
-            output="\n".join(lane.output),
-            done=sum(step.over for step in lane.steps),
-            total=len(lane.steps),
-        )
-        for lane in view.lanes
-        if lane.router
-    ]
+    # What both routers have together comes after what each has for itself.
+    lanes = [_lane(run, lane, started) for lane in sorted(view.lanes, key=lambda lane: not lane.router)]
     return RunPage(run, view, _phases(run, view), lanes)
 
 
@@ -114,13 +117,26 @@ def subject(run: Run) -> tuple[str, str]:
     return host.name, reverse(f"inventory:{'router' if run.host_kind == 'router' else 'probe-host'}", args=[host.pk])
 
 
+def _lane(run: Run, lane: Lane, started: dict[tuple[str, Any], datetime]) -> LaneOnPage:
+    groups = [
+        (_TITLES.get(name, name), [_step(run, step, started.get((lane.router, step.id))) for step in steps])
+        for name, steps in groupby(lane.steps, key=_phase_of)
+    ]
+    output, done = "\n".join(lane.output), sum(step.over for step in lane.steps)
+    return LaneOnPage(lane.router, _role(run, lane.router), groups, output, done, len(lane.steps))
+
+
+def _phase_of(step: Step) -> str:
+    return _PHASE_OF_STEPS.get(step.phase, step.phase)
+
+
 def _phases(run: Run, view: RunView) -> list[PhaseOnPage]:
     """Each phase once, at its first mention: going back to one (the second router's apply) makes it the running one."""
     seen = list({phase.name: phase for phase in view.phases}.values())
     last = view.phases[-1].name if view.phases else ""
     ended = {Run.State.SUCCEEDED: "done", Run.State.FAILED: "failed", Run.State.ERRORED: "failed"}
     now = ended.get(Run.State(run.state), "running")
-    failing = {step.phase for _, step in view.failed_steps} if now == "failed" else set()
+    failing = {_phase_of(step) for _, step in view.failed_steps} if now == "failed" else set()
     states = {p.name: ("failed" if p.name in failing else "done") for p in seen}
     if last and not (now == "failed" and last in _BACK):
         states[last] = now
@@ -136,6 +152,6 @@ def _step(run: Run, step: Step, at: datetime | None) -> StepOnPage:
 
 def _role(run: Run, router: str) -> str:
     master = run.result.get("master") or (run.cluster.master if run.cluster else "")
-    if not master or not run.cluster:
+    if not master or not run.cluster or not router:
         return ""
     return "MASTER" if master == router else "BACKUP"

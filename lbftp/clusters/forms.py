@@ -92,7 +92,7 @@ class ClusterForm(ServiceForm):
         choices=[(name, f"{name}: {_SCHEDULER_WORDS[name]}" if name in _SCHEDULER_WORDS else name) for name in SCHEDULERS]
     )
     persistence_timeout = forms.IntegerField(
-        label="Persistence (seconds)",
+        label="Persistence (s)",
         min_value=0,
         max_value=31 * 86400,
         help_text="How long a client stays with its real server; at least the server’s idle timeout (300).",
@@ -100,10 +100,10 @@ class ClusterForm(ServiceForm):
     vrid = forms.IntegerField(
         label="Virtual router ID", min_value=1, max_value=255, help_text="Unique on the networks that carry VRRP."
     )
-    advert_int = forms.IntegerField(label="VRRP interval (seconds)", min_value=1, max_value=255)
-    delay_loop = forms.IntegerField(label="Check every (seconds)", min_value=1, max_value=3600)
-    connect_timeout = forms.IntegerField(label="Time to connect (seconds)", min_value=1, max_value=300)
-    retry = forms.IntegerField(label="Tries before giving up", min_value=0, max_value=100)
+    advert_int = forms.IntegerField(label="VRRP interval (s)", min_value=1, max_value=255)
+    delay_loop = forms.IntegerField(label="Check every (s)", min_value=1, max_value=3600)
+    connect_timeout = forms.IntegerField(label="Connect within (s)", min_value=1, max_value=300)
+    retry = forms.IntegerField(label="Tries", min_value=0, max_value=100)
     probe_host = forms.ModelChoiceField(ProbeHost.objects.none(), required=False, empty_label="none")
     probe_account = forms.ModelChoiceField(
         Credential.objects.none(), label="FTP account", required=False, empty_label="none"

@@ -121,7 +121,7 @@ def wide(scene: Scene) -> Picture:
 def tall(scene: Scene) -> Picture:
     """Top to bottom, for narrow screens; machines stand in pairs."""
     rows = (len(scene.servers) + 1) // 2
-    height = 452 + rows * (_HEIGHT + 14)
+    height = 430 + rows * (_HEIGHT + 14)
     picture = Picture(360, height, [(0, 0, 360, 232, "PUBLIC"), (0, 242, 360, height - 242, f"INTERNAL {scene.network}")])
     clients = Node(128, 30, 104, 46, "Clients")
     vip = Node(95, 106, 170, _HEIGHT, "VIP", (scene.vip, scene.ports), "vip")

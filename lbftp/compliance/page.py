@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Self
 
 from django.db.models import Count
 
 from lbftp.changes.models import Run
 from lbftp.clusters.models import Cluster
-from lbftp.compliance.models import Policy
+from lbftp.compliance.models import FindingRow, Policy
 from lbftp.compliance.services import in_words, next_times
 
 _SHOWN = 24
@@ -27,11 +28,19 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A finding of the newest look, and when a look saw it first without a break."""
+
+    row: FindingRow
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     cluster: Cluster
     policy: Policy | None
     words: str
-    times: list[datetime]
+    times: list[str]
     looks: list[Look]
 
     @property
@@ -46,7 +55,8 @@ class Row:
             looks = past([cluster])[cluster.pk]
         if policy is None:
             return cls(cluster, None, "", [], looks)
-        times = next_times(policy) if policy.enabled else []
+        # In the policy's own zone, as the person who set it thinks of it.
+        times = [f"{t:%a %-d %b, %H:%M %Z}" for t in next_times(policy)] if policy.enabled else []
         return cls(cluster, policy, in_words(policy.cron), times, looks)
 
 
@@ -65,6 +75,25 @@ def past(clusters: Sequence[Cluster]) -> dict[int, list[Look]]:
         if run.cluster_id is not None and len(found[run.cluster_id]) < _SHOWN:
             found[run.cluster_id].append(run)
     return {key: [_look(8 * n, run) for n, run in enumerate(reversed(runs))] for key, runs in found.items()}
+
+
+def standing(cluster: Cluster) -> list[Standing]:
+    """What the newest look found, worst first. Further back than the last hundred looks "since" is not followed."""
+    runs = list(cluster.runs.filter(kind=Run.Kind.COMPLY, ended_at__isnull=False).order_by("-pk")[:100])
+    seen: dict[int, dict[tuple[str, str, str], FindingRow]] = {run.pk: {} for run in runs}
+    for row in FindingRow.objects.filter(run__in=runs).select_related("cluster", "run"):
+        seen[row.run_id][row.code, row.router, row.what] = row
+    newest = seen[runs[0].pk] if runs else {}
+    found = [Standing(row, _since(key, seen)) for key, row in newest.items()]
+    return sorted(found, key=lambda one: (one.row.repaired, one.row.severity != "error", one.row.code))
+
+
+def _since(key: tuple[str, str, str], seen: dict[int, dict[tuple[str, str, str], FindingRow]]) -> datetime:
+    """`seen` is newest first: the oldest look of the unbroken row of looks that have `key`."""
+    rows = list(takewhile(lambda row: row is not None, (found.get(key) for found in seen.values())))
+    oldest = rows[-1]
+    assert oldest is not None  # noqa: S101 - the newest look has it
+    return oldest.at
 
 
 def _look(x: int, run: Run) -> Look:

@@ -9,8 +9,8 @@ from lbftp.accounts import access
 from lbftp.clusters.models import Cluster
 from lbftp.compliance import services
 from lbftp.compliance.forms import PolicyForm, zones
-from lbftp.compliance.models import FindingRow, Policy
-from lbftp.compliance.page import Row, rows
+from lbftp.compliance.models import Policy
+from lbftp.compliance.page import Row, rows, standing
 from lbftp.web.acting import may, person
 
 
@@ -18,7 +18,7 @@ from lbftp.web.acting import may, person
 def policies(request: HttpRequest) -> HttpResponse:
     """Every cluster with its schedule, those without one included, and the newest findings of all."""
     clusters = list(access.visible(request.user, Cluster).select_related("team", "policy"))
-    findings = access.visible(request.user, FindingRow.objects.select_related("cluster", "run"))[:30]
+    findings = [one for found in clusters for one in standing(found)]
     return render(request, "compliance/policies.html", {"rows": rows(clusters), "findings": findings})
 
 
@@ -37,7 +37,7 @@ def cluster(request: HttpRequest, pk: int) -> HttpResponse:
         "zones": zones(),
         "operated": may(request, found),
         "occurrences": policy.occurrences.select_related("run")[:40] if policy else [],
-        "findings": FindingRow.objects.filter(cluster=found).select_related("run")[:60],
+        "findings": standing(found),
     }
     return render(request, "compliance/cluster.html", context, status=form.status)
 

@@ -32,7 +32,8 @@ def rows(text: str) -> list[Row]:
     for line in text.splitlines():
         if hunk := _HUNK.match(line):
             old, new = int(hunk[1]), int(hunk[2])
-            found.append(Row("hunk", None, None, line))
+            if max(old, new) > 1:  # else nothing is left out above, and the line would only be noise
+                found.append(Row("hunk", None, None, line))
         elif line.startswith(("--- ", "+++ ")) and not old and not new:
             continue
         elif line.startswith("+"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.auth.models import User
 
@@ -15,6 +15,10 @@ from lbftp.clusters.models import Cluster
 from lbftp.clusters.overview import OPEN_STATES
 from lbftp.compliance.page import Look, past
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
+
+
+S = Cluster.State
+_URGENCY: Final = (S.FAILED, S.DRIFTED, S.APPLYING, S.UNKNOWN, S.IN_STEP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,12 @@ class Fleet:
     first: FirstSteps
     teams: int
 
+    @property
+    def counts(self) -> list[tuple[str, str, int]]:
+        """State, its word and how many clusters are in it, the urgent ones first; none with zero."""
+        states = [row.cluster.state for row in self.rows]
+        return [(s.value, s.label, states.count(s)) for s in _URGENCY if s in states]
+
 
 def fleet(user: User) -> Fleet:
     clusters = list(access.visible(user, Cluster).select_related("team", "policy").order_by("name"))
@@ -70,8 +80,10 @@ def fleet(user: User) -> Fleet:
     changes = access.visible(user, ChangeRequest).filter(state__in=OPEN_STATES).defer("plan")
     newest = {change.cluster_id: change for change in changes.order_by("pk")}
     going_on = access.visible(user, Run.objects.select_related("cluster", "started_by").defer("result"))
+    rows = [_row(c, proven[c.pk], looks[c.pk], newest.get(c.pk)) for c in clusters]
     return Fleet(
-        rows=[_row(c, proven[c.pk], looks[c.pk], newest.get(c.pk)) for c in clusters],
+        # What needs somebody comes first; the sort keeps names in order within a state.
+        rows=sorted(rows, key=lambda row: _URGENCY.index(row.cluster.state)),
         waiting=waiting_for(user),
         running=list(going_on.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).order_by("-pk")[:10]),
         first=_first_steps(user, len(clusters)),

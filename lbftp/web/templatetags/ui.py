@@ -133,6 +133,12 @@ def diff_tally(text: str | None) -> SafeString:
 
 
 @register.filter
+def short(word: str) -> str:
+    """What stands before the colon, where there is no room for the rest."""
+    return str(word).partition(":")[0]
+
+
+@register.filter
 def item(mapping: dict[str, Any] | None, key: Any) -> Any:
     """`mapping[key]`, or None."""
     return mapping.get(key) if mapping else None
