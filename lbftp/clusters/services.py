@@ -42,12 +42,14 @@ def save_draft(  # noqa: PLR0913 - the form's fields
     draft = {k: v for k, v in draft.items() if k != "name"}
     _check(name, comment, draft, probe_path)
     _check_probe(team, probe_host, probe_account)
-    row = cluster or Cluster(team=team)
-    changed = (row.name, row.draft) != (name, draft)
-    _check_rename(row, team, name)
-    row.name, row.comment, row.draft = name, comment, draft
-    row.probe_host, row.probe_account, row.probe_path = probe_host, probe_account, probe_path
-    return _store(row, user if changed else None)
+    with transaction.atomic():
+        # As it is stored now: whoever edits an old copy has changed what others saved meanwhile.
+        row = Cluster.objects.select_for_update().get(pk=cluster.pk) if cluster else Cluster(team=team)
+        changed = (row.name, row.draft) != (name, draft)
+        _check_rename(row, team, name)
+        row.name, row.comment, row.draft = name, comment, draft
+        row.probe_host, row.probe_account, row.probe_path = probe_host, probe_account, probe_path
+        return _store(row, user if changed else None)
 
 
 def load(*, user: User, team: Team, data: object) -> Cluster:
