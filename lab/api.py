@@ -94,7 +94,7 @@ def _start(choose: Callable[[Running], list[Machine]]) -> LabStatus:
         except KeyboardInterrupt:
             running.stop_all(_folders(folder, State.load(folder)))
             raise
-        return report.status(folder)
+        return report.status(folder, LOAD_PATIENCE)
 
 
 def _bring_up(folder: Path, choose: Callable[[Running], list[Machine]]) -> None:

@@ -72,8 +72,8 @@ def answers(endpoint: Endpoint, timeout: float = 5) -> bool:
 def wait(endpoint: Endpoint, patience: float) -> bool:
     """Wait until an SSH server greets; False after `patience` seconds."""
     deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        if answers(endpoint):
+    while (left := deadline - time.monotonic()) > 0:
+        if answers(endpoint, min(left, 10)):
             return True
         time.sleep(0.3)
     return False

@@ -67,8 +67,8 @@ class LabStatus:
 DOWN = LabStatus([], False, ["the lab is down; `python -m lab up` starts it"], None)
 
 
-def status(folder: Path) -> LabStatus:
-    """Look at the laboratory of that run folder. Takes up to 5 s if something does not answer."""
+def status(folder: Path, patience: float = 10) -> LabStatus:
+    """Look at the laboratory of that run folder. Takes `patience` seconds if something does not answer."""
     state = State.load(folder)
     if state is None:
         return DOWN
@@ -80,7 +80,7 @@ def status(folder: Path) -> LabStatus:
         return replace(DOWN, complaints=[f"{lab.image} is gone; `python -m lab up` makes it again and restarts all"])
 
     def answers(host: Host) -> bool:
-        return host.machine not in lost and remote.answers(lab.endpoint(host.name))
+        return host.machine not in lost and remote.wait(lab.endpoint(host.name), patience)
 
     with ThreadPoolExecutor(len(HOSTS)) as pool:
         answering = list(pool.map(answers, HOSTS))

@@ -9,8 +9,8 @@ from lab import api
 
 @pytest.fixture(scope="session")
 def lab_up() -> api.LabStatus:
-    """The laboratory with every host answering."""
-    return api.ensure_up()
+    """The laboratory with every host answering, in its first state when the tests begin."""
+    return api.reset()
 
 
 @pytest.fixture

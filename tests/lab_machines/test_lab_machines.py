@@ -124,7 +124,7 @@ def test_ftp_servers_offer_the_same_probe_and_their_own_name(lab_up: api.LabStat
         output(
             "r1", f"cd /tmp && {base}/probe.bin -o probe.bin && {base}/probe.bin.sha256 | sha256sum -c && rm probe.bin"
         )
-        output("r1", f"echo hello | {base}/upload/hello.txt -T - && {base}/upload/hello.txt -Q 'DELE upload/hello.txt'")
+        output("r1", f"echo hello | {base}/upload/hello.txt -T - && {base}/upload/hello.txt -Q '-DELE hello.txt'")
         assert output(server, "hostname; grep pasv_max /etc/vsftpd.conf").split() == [server, "pasv_max_port=20000"]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
@@ -59,7 +58,7 @@ def test_up_leaves_a_running_lab_as_it_is(lab_up: api.LabStatus) -> None:
     before = processes.using(run_folder())
     started = time.monotonic()
     assert api.ensure_up().ready
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
     assert processes.using(run_folder()) == before
 
 
@@ -87,7 +86,7 @@ def test_down_leaves_nothing_and_up_brings_the_same_ports(lab_up: api.LabStatus)
     assert len(pids) == 5
     assert api.down() == pids
     assert processes.using(run_folder()) == []
-    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    assert not [pid for pid in pids if processes.command_line(pid)]
     assert api.status().complaints == ["the lab is down; `python -m lab up` starts it"]
     started = time.monotonic()
     status = api.ensure_up()
