@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from lab import api
 from ops.demo import foreign
 from ops.demo.scene import FTP_PASSWORD, FTP_PATH, FTP_USER, SOURCES, VIP
+
+_T = TypeVar("_T")
 
 # Path of the saved rules and the unit that loads them.
 LAYOUT = {
@@ -52,9 +58,21 @@ def look(router: str) -> foreign.Look:
     return foreign.read(on(router, foreign.SCRIPT, timeout=120))
 
 
+def looks() -> dict[str, foreign.Look]:
+    """A look at each router."""
+    return at_once(look)
+
+
+def at_once(work: Callable[[str], _T]) -> dict[str, _T]:
+    """`work` for both routers at the same time; what it gave by router."""
+    with ThreadPoolExecutor(len(LAYOUT)) as pool:
+        return dict(zip(LAYOUT, pool.map(work, LAYOUT), strict=True))
+
+
 def holds_vip() -> list[str]:
     """The routers that have the VIP on an interface now."""
-    return [name for name in LAYOUT if f" {VIP}/" in on(name, "ip -o -4 address")]
+    shown = at_once(lambda name: on(name, "ip -o -4 address"))
+    return [name for name, text in shown.items() if f" {VIP}/" in text]
 
 
 def missing_from_disk(router: str) -> list[str]:
@@ -70,25 +88,25 @@ def missing_from_disk(router: str) -> list[str]:
         "keepalived enabled and running": "systemctl -q is-enabled keepalived && systemctl -q is-active keepalived",
         f"{unit} enabled": f"systemctl -q is-enabled {unit}",
     }
-    script = "".join(f"if {check}; then :; else echo '{what}'; fi\n" for what, check in wanted.items())
+    script = "".join(f"if {check}; then :; else echo {shlex.quote(what)}; fi\n" for what, check in wanted.items())
     return on(router, script).splitlines()
 
 
-def transfer(mode: str, source: str) -> str:
-    """Fetch the file through the VIP with curl in one mode; '' or what went wrong."""
-    url = f"ftp://{VIP}/{FTP_PATH}"
+def transfers(patience: int = 30) -> list[str]:
+    """The file fetched through the VIP in each mode with curl, which knows nothing of lbftp; a line a failure."""
+    calls = [_curl(mode, SOURCES[number], patience) for number, mode in enumerate(CURL_MODES)]
+    # All at the same time, as clients do it.
+    return on("client", "\n".join(f"({call}) &" for call in calls) + "\nwait\n", timeout=patience + 60).splitlines()
+
+
+def _curl(mode: str, source: str, patience: int) -> str:
     active = CURL_MODES[mode].replace("--ftp-port -", f"--ftp-port {source}")
-    script = (
-        f"curl -sS --max-time 30 --interface {source} {active} -u {FTP_USER}:{FTP_PASSWORD} {url} -o /tmp/got 2>&1"
-        " && test -s /tmp/got"
+    got = f"/root/got-{mode}"
+    fetch = (
+        f"curl -sS --max-time {patience} --interface {source} {active} -u {FTP_USER}:{FTP_PASSWORD}"
+        f" ftp://{VIP}/{FTP_PATH} -o {got} 2>&1"
     )
-    done = api.run("client", script, timeout=60)
-    return "" if done.returncode == 0 else f"{mode}: {done.stdout.strip() or done.stderr.strip() or 'empty file'}"
-
-
-def transfers() -> list[str]:
-    """One transfer in each mode with curl, which knows nothing of lbftp; what failed."""
-    return [said for number, mode in enumerate(CURL_MODES) if (said := transfer(mode, SOURCES[number]))]
+    return f"rm -f {got}; said=$({fetch}) && test -s {got} || echo {mode}: $said"
 
 
 def break_things(master: str, backup: str) -> list[Drift]:
