@@ -13,7 +13,9 @@ _NEW_PASSWORD = forms.PasswordInput(attrs={"autocomplete": "new-password"})
 class WelcomeForm(ServiceForm):
     """The first person of a fresh site, and the team that everything will belong to."""
 
-    username = forms.CharField(label="Your user name", max_length=150, widget=forms.TextInput({"autocomplete": "username"}))
+    username = forms.CharField(
+        label="Your user name", max_length=150, widget=forms.TextInput({"autocomplete": "username"})
+    )
     password = forms.CharField(label="Password", widget=_NEW_PASSWORD, help_text="At least 10 characters.")
     again = forms.CharField(label="Password again", widget=_NEW_PASSWORD)
     team = forms.CharField(label="Name of your team", max_length=64, help_text="Such as “Network operations”.")

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from lbftp.accounts import access, services
 from lbftp.accounts.forms import PersonForm, RoleForm, WelcomeForm
 from lbftp.accounts.models import Membership, Role, Team
-from lbftp.web.acting import person, team_for, telling
+from lbftp.web.acting import person, sent, team_for, telling
 
 
 @login_not_required
@@ -28,7 +28,7 @@ def login(request: HttpRequest) -> HttpResponseBase:
 def welcome(request: HttpRequest) -> HttpResponse:
     if User.objects.exists():
         return redirect("accounts:login")
-    form = WelcomeForm(request.POST or None)
+    form = WelcomeForm(sent(request))
     if user := form.carry_out(services.first_administrator):
         sign_in(request, user)
         return redirect("home")
@@ -45,7 +45,7 @@ def people(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def add_person(request: HttpRequest) -> HttpResponse:
     team = team_for(request, Role.ADMIN)
-    form = PersonForm(request.POST or None)
+    form = PersonForm(sent(request))
     if member := form.carry_out(services.add_person, user=person(request), team=team):
         messages.success(request, f"{member.user} is a member of {team} now.")
         return redirect("accounts:people")

@@ -38,7 +38,7 @@ class PhaseOnPage:
 
 @dataclass(frozen=True, slots=True)
 class StepOnPage:
-    """`state` in the page's words: waiting, running, done, failed, skipped, stopped. `since`: start of a running one."""
+    """`state`: waiting, running, done, failed, skipped, stopped. `since`: when a running one began."""
 
     step: Step
     state: str

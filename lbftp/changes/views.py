@@ -13,25 +13,30 @@ from lbftp.changes.forms import ProposeForm, RejectForm
 from lbftp.changes.models import ChangeRequest, Run, Transition
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.specs import check_draft
-from lbftp.web.acting import one_page, person, telling
+from lbftp.web.acting import one_page, person, sent, telling
 
 C = ChangeRequest.State
 _CHANGES = ChangeRequest.objects.select_related("cluster__team", "cluster__applied", "revision", "author")
+_URGENCY = Case(
+    When(state__in=[C.PROPOSED, C.STALE], then=0),
+    When(state__in=[C.APPROVED, C.APPLYING, C.PLANNING], then=1),
+    default=2,
+    output_field=IntegerField(),
+)
 _RUNS = Run.objects.select_related("cluster", "change", "started_by", "team")
 
 
 @require_safe
 def changes(request: HttpRequest) -> HttpResponse:
     """What waits and what goes on comes first, then the newest."""
-    urgent = Case(When(state__in=[C.PROPOSED, C.STALE], then=0), When(state__in=[C.APPROVED, C.APPLYING, C.PLANNING], then=1), default=2, output_field=IntegerField())
-    found = access.visible(request.user, _CHANGES.defer("plan")).order_by(urgent, "-pk")
+    found = access.visible(request.user, _CHANGES.defer("plan")).order_by(_URGENCY, "-pk")
     return render(request, "changes/changes.html", {"page": one_page(request, found)})
 
 
 @require_http_methods(["GET", "POST"])
 def propose(request: HttpRequest, pk: int) -> HttpResponse:
     cluster = access.get_writable(request.user, Cluster, pk=pk)
-    form = ProposeForm(request.POST or None)
+    form = ProposeForm(sent(request))
     if change := form.carry_out(services.propose, user=person(request), cluster=cluster):
         return redirect("changes:change", change.pk)
     problems = check_draft(cluster, cluster.team)

@@ -17,6 +17,7 @@ from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
 from lbftp.web.forms import ServiceForm
 
 _MONO: Final = {"class": "mono", "autocomplete": "off", "spellcheck": "false"}
+_PLAIN: Final = ("name", "comment", "probe_host", "probe_account", "probe_path")
 _NUMBERS: Final = (
     "mark",
     "control_port",
@@ -69,7 +70,7 @@ class ClusterForm(ServiceForm):
         label="Internal floating address",
         required=False,
         widget=forms.TextInput({**_MONO, "placeholder": "10.0.50.1"}),
-        help_text="The real servers’ default route. It moves together with the VIP.",
+        help_text="The real servers' default route. It moves together with the VIP.",
     )
     internal_network = forms.CharField(
         label="Internal network", required=False, widget=forms.TextInput({**_MONO, "placeholder": "10.0.50.0/24"})
@@ -85,17 +86,19 @@ class ClusterForm(ServiceForm):
         label="Passive ports from",
         min_value=1024,
         max_value=65535,
-        help_text="The same range as in every real server’s configuration.",
+        help_text="The same range as in every real server's configuration.",
     )
     passive_high = forms.IntegerField(label="Passive ports to", min_value=1024, max_value=65535)
     scheduler = forms.ChoiceField(
-        choices=[(name, f"{name}: {_SCHEDULER_WORDS[name]}" if name in _SCHEDULER_WORDS else name) for name in SCHEDULERS]
+        choices=[
+            (name, f"{name}: {_SCHEDULER_WORDS[name]}" if name in _SCHEDULER_WORDS else name) for name in SCHEDULERS
+        ]
     )
     persistence_timeout = forms.IntegerField(
         label="Persistence (s)",
         min_value=0,
         max_value=31 * 86400,
-        help_text="How long a client stays with its real server; at least the server’s idle timeout (300).",
+        help_text="How long a client stays with its real server; at least the server's idle timeout (300).",
     )
     vrid = forms.IntegerField(
         label="Virtual router ID", min_value=1, max_value=255, help_text="Unique on the networks that carry VRRP."
@@ -140,8 +143,7 @@ class ClusterForm(ServiceForm):
 
     def values(self) -> dict[str, Any]:
         """The arguments of `save_draft`."""
-        plain = ("name", "comment", "probe_host", "probe_account", "probe_path")
-        return {**{name: self.cleaned_data[name] for name in plain}, "draft": self._draft(self.cleaned_data)}
+        return {**{name: self.cleaned_data[name] for name in _PLAIN}, "draft": self._draft(self.cleaned_data)}
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -190,7 +192,7 @@ def _initial(cluster: Cluster | None, form: ClusterForm) -> dict[str, Any]:
     first: dict[str, Any] = {k: v for k, v in draft.items() if not isinstance(v, (dict, list))}
     first |= {"passive_low": draft["passive"]["low"], "passive_high": draft["passive"]["high"], **draft["check"]}
     if cluster:
-        first |= {name: getattr(cluster, name) for name in ("name", "comment", "probe_host", "probe_account", "probe_path")}
+        first |= {name: getattr(cluster, name) for name in _PLAIN}
     routers = {item["name"]: item.get("priority") for item in draft["routers"]}
     servers = {item["name"]: item.get("weight", 1) for item in draft["real_servers"]}
     for place, router in enumerate(form.machines[0]):

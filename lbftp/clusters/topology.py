@@ -1,4 +1,4 @@
-"""The picture of a cluster: clients, VIP, the pair, the floating address, real servers. Geometry only, in user units."""
+"""The picture of a cluster: clients, VIP, the pair, the floating address, real servers. Geometry only."""
 
 from __future__ import annotations
 
@@ -122,12 +122,16 @@ def tall(scene: Scene) -> Picture:
     """Top to bottom, for narrow screens; machines stand in pairs."""
     rows = (len(scene.servers) + 1) // 2
     height = 430 + rows * (_HEIGHT + 14)
-    picture = Picture(360, height, [(0, 0, 360, 232, "PUBLIC"), (0, 242, 360, height - 242, f"INTERNAL {scene.network}")])
+    picture = Picture(
+        360, height, [(0, 0, 360, 232, "PUBLIC"), (0, 242, 360, height - 242, f"INTERNAL {scene.network}")]
+    )
     clients = Node(128, 30, 104, 46, "Clients")
     vip = Node(95, 106, 170, _HEIGHT, "VIP", (scene.vip, scene.ports), "vip")
     floating = Node(106, 330, 148, 54, "Floating", (scene.floating,), "vip")
     routers = [_member(scene, m, 8 + 174 * (n % 2), 204, 170) for n, m in enumerate(scene.routers)]
-    servers = [_member(scene, m, 8 + 174 * (n % 2), 424 + (n // 2) * (_HEIGHT + 14), 170) for n, m in enumerate(scene.servers)]
+    servers = [
+        _member(scene, m, 8 + 174 * (n % 2), 424 + (n // 2) * (_HEIGHT + 14), 170) for n, m in enumerate(scene.servers)
+    ]
     picture.nodes = [clients, vip, *routers, floating, *servers]
     picture.edges = [Edge(_down(clients, vip), "live")]
     for router in routers:
@@ -167,11 +171,11 @@ def _to_server(server: Node) -> str:
 
 
 def _across(a: Node, b: Node) -> str:
-    bend = (b.x - a.right) / 2
-    return f"M{a.right:g} {a.middle:g}c{bend:g} 0 {bend:g} {b.middle - a.middle:g} {b.x - a.right:g} {b.middle - a.middle:g}"
+    width, rise = b.x - a.right, b.middle - a.middle
+    return f"M{a.right:g} {a.middle:g}c{width / 2:g} 0 {width / 2:g} {rise:g} {width:g} {rise:g}"
 
 
 def _down(a: Node, b: Node) -> str:
     bottom = a.y + a.h
-    bend = (b.y - bottom) / 2
-    return f"M{a.center:g} {bottom:g}c0 {bend:g} {b.center - a.center:g} {bend:g} {b.center - a.center:g} {b.y - bottom:g}"
+    height, shift = b.y - bottom, b.center - a.center
+    return f"M{a.center:g} {bottom:g}c0 {height / 2:g} {shift:g} {height / 2:g} {shift:g} {height:g}"

@@ -13,7 +13,7 @@ from lbftp.clusters import history, overview, services
 from lbftp.clusters.forms import ClusterForm
 from lbftp.clusters.models import Cluster, Revision
 from lbftp.clusters.specs import check_draft
-from lbftp.web.acting import person, team_for, teams_with
+from lbftp.web.acting import person, sent, team_for, teams_with
 
 _CLUSTERS = Cluster.objects.select_related("team", "applied", "probe_host", "probe_account")
 # Where problems of the spec are shown, if not at a field of their own name.
@@ -52,9 +52,11 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _form(request: HttpRequest, team: Team, found: Cluster | None) -> HttpResponse:
-    form = ClusterForm(request.POST or None, team=team, cluster=found)
+    form = ClusterForm(sent(request), team=team, cluster=found)
     if saved := form.carry_out(services.save_draft, user=person(request), team=team, cluster=found):
-        messages.success(request, f"Saved the draft of {saved}. No router knows of it before it is proposed and applied.")
+        messages.success(
+            request, f"Saved the draft of {saved}. No router knows of it before it is proposed and applied."
+        )
         return redirect("clusters:cluster", saved.pk)
     context = {"form": form, "team": team, "cluster": found, "teams": teams_with(request, Role.OPERATOR)}
     return render(request, "clusters/form.html", context, status=form.status)
@@ -68,12 +70,21 @@ def check(request: HttpRequest) -> HttpResponse:
     team = found.team if found else team_for(request, Role.OPERATOR)
     form = ClusterForm(request.POST, team=team, cluster=found)
     problems = check_draft(form.typed_draft(), team, name=request.POST.get("name", ""), cluster=found)
-    return render(request, "clusters/_lint.html", {"problems": problems, "places": _placed(form, problems), "found": found})
+    return render(
+        request,
+        "clusters/_lint.html",
+        {
+            "problems": problems,
+            "places": _placed(form, problems),
+        },
+    )
 
 
 def _placed(form: ClusterForm, problems: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Every place of the form with its problems; an empty list clears what was shown there."""
-    slots: dict[str, list[dict[str, Any]]] = {name: [] for name in [*form.fields, "routers", "real_servers"] if "-" not in name}
+    slots: dict[str, list[dict[str, Any]]] = {
+        name: [] for name in [*form.fields, "routers", "real_servers"] if "-" not in name
+    }
     for problem in problems:
         slots.get(_PLACES.get(problem["field"], problem["field"]), []).append(problem)
     return slots

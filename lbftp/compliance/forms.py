@@ -13,7 +13,7 @@ class PolicyForm(ServiceForm):
         label="When",
         max_length=100,
         widget=forms.TextInput({"class": "mono", "autocomplete": "off", "spellcheck": "false"}),
-        help_text="Five fields: minute, hour, day of the month, month, day of the week. */15 * * * * is every 15 minutes.",
+        help_text="Minute, hour, day of the month, month, day of the week. */15 * * * * is every 15 minutes.",
     )
     time_zone = forms.CharField(
         max_length=64,

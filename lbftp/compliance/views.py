@@ -11,7 +11,7 @@ from lbftp.compliance import services
 from lbftp.compliance.forms import PolicyForm, zones
 from lbftp.compliance.models import Policy
 from lbftp.compliance.page import Row, rows, standing
-from lbftp.web.acting import may, person
+from lbftp.web.acting import may, person, sent
 
 
 @require_safe
@@ -26,7 +26,7 @@ def policies(request: HttpRequest) -> HttpResponse:
 def cluster(request: HttpRequest, pk: int) -> HttpResponse:
     found = (access.get_writable if request.method == "POST" else access.get)(request.user, Cluster, pk=pk)
     policy = Policy.objects.filter(cluster=found).first()
-    form = PolicyForm(request.POST or None, initial=_initial(policy))
+    form = PolicyForm(sent(request), initial=_initial(policy))
     if form.carry_out(services.set_policy, user=person(request), cluster=found):
         messages.success(request, f"The schedule of {found} is set.")
         return redirect("compliance:cluster", pk)

@@ -13,7 +13,7 @@ from lbftp.inventory.models import Credential, Router
 from lbftp.web.forms import ServiceForm
 
 _MONO = {"class": "mono", "autocomplete": "off", "spellcheck": "false"}
-_SECRET_HELP = "A private key without passphrase, the whole file; or the password. It is encrypted and never shown again."
+_KEY_HELP = "A private key without passphrase, the whole file; or the password. It is encrypted and never shown again."
 
 
 class CredentialForm(ServiceForm):
@@ -26,7 +26,7 @@ class CredentialForm(ServiceForm):
     )
     kind = forms.ChoiceField(choices=Credential.Kind.choices)
     secret = forms.CharField(
-        label="Key or password", strip=False, widget=forms.Textarea({**_MONO, "rows": 6}), help_text=_SECRET_HELP
+        label="Key or password", strip=False, widget=forms.Textarea({**_MONO, "rows": 6}), help_text=_KEY_HELP
     )
     use_sudo = forms.BooleanField(
         label="Run commands through sudo", required=False, help_text="For users other than root."
@@ -41,7 +41,7 @@ class CredentialForm(ServiceForm):
 
 class SecretForm(ServiceForm):
     secret = forms.CharField(
-        label="New key or password", strip=False, widget=forms.Textarea({**_MONO, "rows": 6}), help_text=_SECRET_HELP
+        label="New key or password", strip=False, widget=forms.Textarea({**_MONO, "rows": 6}), help_text=_KEY_HELP
     )
     sudo_password = forms.CharField(
         label="New sudo password",
@@ -115,7 +115,5 @@ class InterfacesForm(ServiceForm):
             self.fields[name].choices = choices  # type: ignore[attr-defined]
         servers = list(router.team.real_servers.values_list("address", flat=True))
         guess = suggest.sides(found, servers)
-        self.initial = {
-            "public_interface": router.public_interface or guess[0],
-            "internal_interface": router.internal_interface or guess[1],
-        } | self.initial
+        self.initial.setdefault("public_interface", router.public_interface or guess[0])
+        self.initial.setdefault("internal_interface", router.internal_interface or guess[1])

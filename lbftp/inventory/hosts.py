@@ -9,16 +9,14 @@ from typing import Any
 from lbftp.changes.models import Run
 from lbftp.core import hostkey
 from lbftp.core.spec import SpecError
-from lbftp.inventory.models import ProbeHost, Router
-
-Host = Router | ProbeHost
+from lbftp.inventory.models import Router, SshHost
 
 
 @dataclass(frozen=True, slots=True)
 class HostPage:
-    """`stage`: fetching, silent (no key came), confirm, changed (another key than the pinned one), looking, choose, ready."""
+    """`stage` is a key of `_WORDS`: silent means no key came, changed that another one than the pinned key came."""
 
-    host: Host
+    host: SshHost
     kind: str
     stage: str
     run: Run | None
@@ -52,13 +50,13 @@ _WORDS = {
 }
 
 
-def page(host: Host) -> HostPage:
+def page(host: SshHost) -> HostPage:
     """The page of one machine, with its newest run."""
     run = Run.objects.filter(host_kind=kind(host), host_id=host.pk).order_by("-pk").first()
     return _page(host, run)
 
 
-def pages(found: Sequence[Host]) -> list[HostPage]:
+def pages(found: Sequence[SshHost]) -> list[HostPage]:
     """The same for many, in two queries."""
     if not found:
         return []
@@ -68,13 +66,15 @@ def pages(found: Sequence[Host]) -> list[HostPage]:
     return [_page(host, newest.get(host.pk)) for host in found]
 
 
-def kind(host: Host) -> str:
+def kind(host: SshHost) -> str:
     return host._meta.model_name or ""
 
 
-def _page(host: Host, run: Run | None) -> HostPage:
+def _page(host: SshHost, run: Run | None) -> HostPage:
     last = run.events.order_by("-seq").values_list("seq", flat=True).first() if run else 0
-    return HostPage(host, kind(host), _stage(host, run), run, print_of(host.offered_key), print_of(host.host_key), last or 0)
+    return HostPage(
+        host, kind(host), _stage(host, run), run, print_of(host.offered_key), print_of(host.host_key), last or 0
+    )
 
 
 def print_of(key: str) -> str:
@@ -85,7 +85,7 @@ def print_of(key: str) -> str:
         return ""
 
 
-def _stage(host: Host, run: Run | None) -> str:
+def _stage(host: SshHost, run: Run | None) -> str:
     busy = run is not None and run.state in (Run.State.QUEUED, Run.State.RUNNING)
     if not host.offered_key and not host.host_key:
         return "fetching" if busy else "silent"

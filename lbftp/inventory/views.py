@@ -12,14 +12,14 @@ from lbftp.accounts import access
 from lbftp.accounts.models import Role
 from lbftp.inventory import hosts, services
 from lbftp.inventory.forms import CredentialForm, InterfacesForm, ProbeHostForm, RealServerForm, RouterForm, SecretForm
-from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
-from lbftp.web.acting import may, person, team_for, teams_with, telling
+from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router, SshHost
+from lbftp.web.acting import may, person, sent, team_for, teams_with, telling
 
 Host = type[Router] | type[ProbeHost]
 _WORDS = {Router: "router", ProbeHost: "probe host"}
 
 
-def _address(host: Router | ProbeHost) -> str:
+def _address(host: SshHost) -> str:
     return f"inventory:{'router' if isinstance(host, Router) else 'probe-host'}"
 
 
@@ -38,7 +38,7 @@ def probe_hosts(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def add_host(request: HttpRequest, model: Host) -> HttpResponse:
     team = team_for(request, Role.ADMIN)
-    form = (RouterForm if model is Router else ProbeHostForm)(request.POST or None, team=team)
+    form = (RouterForm if model is Router else ProbeHostForm)(sent(request), team=team)
     verb = services.add_router if model is Router else services.add_probe_host
     if added := form.carry_out(verb, user=person(request), team=team):
         return redirect(_address(added[0]), added[0].pk)
@@ -100,7 +100,7 @@ def real_servers(request: HttpRequest) -> HttpResponse:
     """The list, and under it the form for one more: they come in series."""
     managed = teams_with(request, Role.ADMIN)
     team = team_for(request, Role.ADMIN) if request.method == "POST" else None
-    form = RealServerForm(request.POST or None)
+    form = RealServerForm(sent(request))
     if team and (server := form.carry_out(services.add_real_server, user=person(request), team=team)):
         messages.success(request, f"Added {server.name}. Nothing was done on it.")
         return redirect("inventory:real-servers")
@@ -112,13 +112,15 @@ def real_servers(request: HttpRequest) -> HttpResponse:
 @require_safe
 def credentials(request: HttpRequest) -> HttpResponse:
     found = access.visible(request.user, Credential).select_related("team").defer("secret", "sudo_password")
-    return render(request, "inventory/credentials.html", {"credentials": found, "managed": teams_with(request, Role.ADMIN)})
+    return render(
+        request, "inventory/credentials.html", {"credentials": found, "managed": teams_with(request, Role.ADMIN)}
+    )
 
 
 @require_http_methods(["GET", "POST"])
 def add_credential(request: HttpRequest) -> HttpResponse:
     team = team_for(request, Role.ADMIN)
-    form = CredentialForm(request.POST or None)
+    form = CredentialForm(sent(request))
     if credential := form.carry_out(services.add_credential, user=person(request), team=team):
         messages.success(request, f"Added the credential “{credential.name}”.")
         return redirect("inventory:credentials")
@@ -129,7 +131,7 @@ def add_credential(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def replace_secret(request: HttpRequest, pk: int) -> HttpResponse:
     credential = access.get_managed(request.user, Credential, pk=pk)
-    form = SecretForm(request.POST or None)
+    form = SecretForm(sent(request))
     form.carry_out(services.replace_secret, user=person(request), credential=credential)
     if form.is_bound and not form.errors:
         messages.success(request, f"“{credential.name}” has a new secret.")

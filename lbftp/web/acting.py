@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import Any, cast
 
 from django.contrib import messages
@@ -11,7 +10,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, QueryDict
 
 from lbftp.accounts import access
 from lbftp.accounts.models import Role, Team
@@ -21,6 +20,11 @@ from lbftp.changes.errors import ServiceError
 def person(request: HttpRequest) -> User:
     """The signed-in user; the middleware lets nobody else through."""
     return cast(User, request.user)
+
+
+def sent(request: HttpRequest) -> QueryDict | None:
+    """What a form gets: the fields that were sent, None for a page that is only looked at."""
+    return request.POST if request.method == "POST" else None
 
 
 def teams_with(request: HttpRequest, least: Role) -> list[Team]:
@@ -42,13 +46,21 @@ def team_for(request: HttpRequest, least: Role) -> Team:
     raise PermissionDenied(f"This needs the role {least.value} in a team: ask one of its administrators.")
 
 
-@contextmanager
-def telling(request: HttpRequest) -> Iterator[None]:
-    """Shows on the next page what a service refused in this block; the code after the block runs then."""
-    try:
-        yield
-    except ServiceError as error:
-        messages.error(request, error.message)
+class telling:  # noqa: N801 - reads as a verb where it is used: `with telling(request):`
+    """Shows on the next page what a service refused in the block; the code after the block runs then."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if isinstance(error, ServiceError):
+            messages.error(self._request, error.message)
+        return isinstance(error, ServiceError)
 
 
 def one_page(request: HttpRequest, rows: QuerySet[Any] | list[Any], size: int = 50) -> Page[Any]:

@@ -22,7 +22,7 @@ class Row:
 
     @property
     def sign(self) -> str:
-        return {"add": "+", "del": "−"}.get(self.kind, "")
+        return {"add": "+", "del": "\N{MINUS SIGN}"}.get(self.kind, "")
 
 
 def rows(text: str) -> list[Row]:

@@ -16,7 +16,6 @@ from lbftp.clusters.overview import OPEN_STATES
 from lbftp.compliance.page import Look, past
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
 
-
 S = Cluster.State
 _URGENCY: Final = (S.FAILED, S.DRIFTED, S.APPLYING, S.UNKNOWN, S.IN_STEP)
 
@@ -71,7 +70,7 @@ class Fleet:
     def counts(self) -> list[tuple[str, str, int]]:
         """State, its word and how many clusters are in it, the urgent ones first; none with zero."""
         states = [row.cluster.state for row in self.rows]
-        return [(s.value, s.label, states.count(s)) for s in _URGENCY if s in states]
+        return [(s.value, str(s.label), states.count(s)) for s in _URGENCY if s in states]
 
 
 def fleet(user: User) -> Fleet:
@@ -122,6 +121,4 @@ def _first_steps(user: User, clusters: int) -> FirstSteps:
 
     ready = access.visible(user, Router).exclude(host_key="").exclude(internal_interface="").count()
     managed = user.memberships.filter(role=Role.ADMIN).exists()
-    return FirstSteps(
-        count(Credential), count(Router), ready, count(RealServer), count(ProbeHost), clusters, managed
-    )
+    return FirstSteps(count(Credential), count(Router), ready, count(RealServer), count(ProbeHost), clusters, managed)

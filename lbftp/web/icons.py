@@ -17,7 +17,10 @@ _SHAPES: Final = {
     "idle": f'<circle cx="8" cy="8" r="6" stroke-dasharray="2.4 2.3" {_STROKE}/>',
     "wait": f'<circle cx="8" cy="8" r="6.5" {_STROKE}/><path d="M8 4.4V8l2.4 1.5" {_STROKE}/>',
     "skip": f'<circle cx="8" cy="8" r="6.5" {_STROKE}/><path d="M5.2 8h5.6" {_STROKE}/>',
-    "stop": f'<path d="M5.3 1.5h5.4l3.8 3.8v5.4l-3.8 3.8H5.3L1.5 10.7V5.3Z" {_STROKE}/><path d="M8 4.9v3.6m0 2.3v.1" {_STROKE}/>',
+    "stop": (
+        f'<path d="M5.3 1.5h5.4l3.8 3.8v5.4l-3.8 3.8H5.3L1.5 10.7V5.3Z" {_STROKE}/>'
+        f'<path d="M8 4.9v3.6m0 2.3v.1" {_STROKE}/>'
+    ),
     "run": f'<path d="M14.5 8A6.5 6.5 0 1 1 8 1.5" {_STROKE}/>',
     "back": f'<path d="M5.4 2.5 2 5.9l3.4 3.4M2.4 5.9h7.1a4 4 0 0 1 0 8H6" {_STROKE}/>',
     "check": f'<path d="m3 8.6 3.2 3.2L13 4.6" {_STROKE}/>',
@@ -25,13 +28,20 @@ _SHAPES: Final = {
     "dash": f'<path d="M4 8h8" {_STROKE}/>',
     "plus": f'<path d="M8 3v10M3 8h10" {_STROKE}/>',
     "play": '<path d="M4.5 2.8v10.4L13 8Z" fill="currentColor"/>',
-    "eye": f'<path d="M1.4 8S3.8 3.4 8 3.4 14.6 8 14.6 8 12.2 12.6 8 12.6 1.4 8 1.4 8Z" {_STROKE}/><circle cx="8" cy="8" r="2" {_STROKE}/>',
-    "shield": f'<path d="M8 1.6 13.4 3.5v4.2c0 3.2-2.2 5.5-5.4 6.7-3.2-1.2-5.4-3.5-5.4-6.7V3.5Z" {_STROKE}/><path d="m5.6 8 1.7 1.7 3.1-3.3" {_STROKE}/>',
+    "eye": (
+        f'<path d="M1.4 8S3.8 3.4 8 3.4 14.6 8 14.6 8 12.2 12.6 8 12.6 1.4 8 1.4 8Z" {_STROKE}/>'
+        f'<circle cx="8" cy="8" r="2" {_STROKE}/>'
+    ),
+    "shield": (
+        f'<path d="M8 1.6 13.4 3.5v4.2c0 3.2-2.2 5.5-5.4 6.7-3.2-1.2-5.4-3.5-5.4-6.7V3.5Z" {_STROKE}/>'
+        f'<path d="m5.6 8 1.7 1.7 3.1-3.3" {_STROKE}/>'
+    ),
     "edit": f'<path d="m10.6 2.4 3 3-8 8H2.6v-3Z" {_STROKE}/>',
     "up": f'<path d="M8 13.2V3m0 0L4 7m4-4 4 4" {_STROKE}/>',
     "brand": (
         f'<path d="M2 8h3.2" {_STROKE}/><rect x="5.2" y="2.2" width="4" height="4.2" rx="1" fill="currentColor"/>'
-        f'<rect x="5.2" y="9.6" width="4" height="4.2" rx="1" {_STROKE}/><path d="M9.2 4.3h2L14 8l-2.8 3.7h-2" {_STROKE}/>'
+        f'<rect x="5.2" y="9.6" width="4" height="4.2" rx="1" {_STROKE}/>'
+        f'<path d="M9.2 4.3h2L14 8l-2.8 3.7h-2" {_STROKE}/>'
     ),
 }
 

@@ -126,7 +126,8 @@ def diff_rows(text: str | None) -> list[diffs.Row]:
 def diff_tally(text: str | None) -> SafeString:
     added, removed = diffs.tally(text or "")
     return format_html(
-        '<span class="t-ok">+{}</span> <span class="t-bad">−{}</span><span class="sr"> lines added, lines removed</span>',
+        '<span class="t-ok">+{}</span> <span class="t-bad">&minus;{}</span>'
+        '<span class="sr"> lines added and removed</span>',
         added,
         removed,
     )
