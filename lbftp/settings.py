@@ -1,4 +1,4 @@
-"""Settings, all from the environment with defaults for one machine. docs/settings.md explains each; a test keeps it complete."""
+"""Settings, from the environment with defaults for one machine. docs/settings.md explains each; a test keeps it so."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VAR = Path(env.str("LBFTP_VAR", default=str(BASE_DIR / "var"))).resolve()
 def _secret_key() -> str:
     """The signing key: from the environment, else from a file made at first start with mode 0600."""
     if given := env.str("LBFTP_SECRET_KEY", default=""):
-        return given
+        return str(given)
     path = VAR / "secret_key"
     VAR.mkdir(parents=True, exist_ok=True)
     with (
