@@ -56,7 +56,7 @@ def write_stage(stage: Path, keys: Path) -> None:
     """Lay out all files that go into the image: base/ as they are, roles/ for first-boot to choose from."""
     shutil.copytree(RECIPE / "base", stage / "base", symlinks=True)
     shutil.copytree(RECIPE / "roles", stage / "roles", symlinks=True)
-    shutil.copyfile(keys / "lab.pub", stage / "base/etc/lab/authorized_keys")
+    _put(stage / "base/etc/lab/authorized_keys", (keys / "lab.pub").read_bytes())
     (stage / "base/usr/lib/lab/first-boot").chmod(0o755)
     for machine in MACHINES:
         role = stage / "roles" / machine.name
