@@ -78,6 +78,7 @@ def test_a_silent_worker_loses_its_run(world: World) -> None:
     new = runs.claim(run_id=run.pk, worker="worker-2")
     assert new is not None
     assert new.fence == old.fence + 1
+    assert [e.data["text"] for e in run.events.all()] == ["worker-1 fell silent; worker-2 goes on (attempt 2 of 3)."]
     assert not runs.heartbeat(run_id=run.pk, fence=old.fence)
     for write in (
         lambda: runs.record(run_id=run.pk, fence=old.fence, events=[Event("note")]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -13,6 +15,7 @@ from lbftp.changes.errors import Invalid, Refused, StalePlan
 from lbftp.changes.models import Approval, ChangeRequest, Run
 from lbftp.changes.services import runs
 from lbftp.clusters.models import Cluster
+from lbftp.live import publish
 
 C = ChangeRequest.State
 
@@ -33,6 +36,7 @@ def approve(*, user: User, change: ChangeRequest, plan_digest: str, reason: str 
         )
         if approvals.enough(change):
             states.move(change, C.PROPOSED, C.APPROVED, user=user, reason=reason)
+        _tell(change)
     return decision
 
 
@@ -53,6 +57,7 @@ def reject(*, user: User, change: ChangeRequest, reason: str) -> None:
                 defaults={"approved": False, "reason": reason[:500]},
             )
         states.move(change, change.state, C.REJECTED, user=user, reason=reason)
+        _tell(change)
 
 
 def apply_change(*, user: User, change: ChangeRequest) -> Run:
@@ -84,6 +89,11 @@ def _refuse_unready(change: ChangeRequest, cluster: Cluster) -> None:
         )
     if cluster.state == Cluster.State.APPLYING:
         raise Refused(f"Another change of {cluster.name} is being applied: wait for its end.")
+
+
+def _tell(change: ChangeRequest) -> None:
+    """Dashboards show what waits for whom."""
+    transaction.on_commit(partial(publish.fleet_hint, change.cluster.team_id))
 
 
 def _locked(change: ChangeRequest) -> ChangeRequest:

@@ -17,11 +17,11 @@ from lbftp.changes import states
 from lbftp.changes.errors import ServiceError
 from lbftp.changes.models import ChangeRequest, Run
 from lbftp.changes.services import claims, leases, outcomes
-from lbftp.changes.services.events import record
+from lbftp.changes.services.events import append, record
 from lbftp.changes.services.jobs import job_for
 from lbftp.changes.services.leases import release_leases, take_leases
 from lbftp.clusters.models import Cluster, Revision
-from lbftp.core.job import Job
+from lbftp.core.job import Event, Job
 from lbftp.core.spec import SpecError
 from lbftp.inventory.models import SshHost
 from lbftp.live import publish
@@ -98,7 +98,7 @@ def _claimed(run_id: int, worker: str) -> Run | None:
     if run.attempts >= claims.MAX_ATTEMPTS:
         outcomes.end(run, Run.State.ERRORED, _POISON, {})
         return None
-    now = timezone.now()
+    now, before = timezone.now(), run.worker
     moved = states.move(
         run,
         run.state,
@@ -111,9 +111,13 @@ def _claimed(run_id: int, worker: str) -> Run | None:
         heartbeat_at=now,
         started_at=run.started_at or now,
     )
-    if moved:
-        transaction.on_commit(partial(publish.fleet_hint, run.team_id))
-    return run if moved else None
+    if not moved:
+        return None
+    if before:
+        text = f"{before} fell silent; {worker} goes on (attempt {run.attempts} of {claims.MAX_ATTEMPTS})."
+        append(run, [Event("note", data={"level": "warning", "text": text})])
+    transaction.on_commit(partial(publish.fleet_hint, run.team_id))
+    return run
 
 
 def _alive(run: Run) -> bool:
