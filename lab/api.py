@@ -85,16 +85,22 @@ def _start(choose: Callable[[Running], list[Machine]]) -> LabStatus:
     folder = run_folder()
     with locked(folder / "lock"):
         try:
-            _bring_up(folder, choose)
-        except SnapshotBrokenError as error:
-            print(f"lab: {error}; building the snapshots again", file=sys.stderr)
-            running.stop_all(_folders(folder, State.load(folder)))
-            ready.forget()
-            _bring_up(folder, choose)
+            _bring_up_twice(folder, choose)
         except KeyboardInterrupt:
             running.stop_all(_folders(folder, State.load(folder)))
             raise
         return report.status(folder, LOAD_PATIENCE)
+
+
+def _bring_up_twice(folder: Path, choose: Callable[[Running], list[Machine]]) -> None:
+    """Bring up; if a snapshot is of no use, once more with new ones."""
+    try:
+        _bring_up(folder, choose)
+    except SnapshotBrokenError as error:
+        print(f"lab: {error}; building the snapshots again", file=sys.stderr)
+        running.stop_all(_folders(folder, State.load(folder)))
+        ready.forget()
+        _bring_up(folder, choose)
 
 
 def _bring_up(folder: Path, choose: Callable[[Running], list[Machine]]) -> None:
@@ -122,17 +128,19 @@ def _load(lab: Running, machine: Machine, snapshot: Path) -> None:
         if not remote.wait(lab.endpoint(name), LOAD_PATIENCE):
             raise SnapshotBrokenError(f"{name} does not answer after its snapshot was loaded")
     remote.set_clock(lab.endpoint(machine.name))
+    running.loaded_mark(lab.folders, machine.name).touch()
 
 
 def _unwell(lab: Running) -> list[Machine]:
-    """The machines that are lost, or do not answer even after the time that a reboot takes."""
-    lost = report.lost_processes(lab)
-    living = [machine for machine in MACHINES if machine.name not in lost]
-    silent = [machine.name for machine in living if not _answers(lab, machine)]
-    return [machine for machine in MACHINES if machine.name in lost or machine.name in silent]
+    """The machines that are lost, half loaded, or do not answer even after the time that a reboot takes."""
+    return [machine for machine in MACHINES if not _is_well(lab, machine)]
 
 
-def _answers(lab: Running, machine: Machine) -> bool:
+def _is_well(lab: Running, machine: Machine) -> bool:
+    if running.machine_pid(lab.folders, machine.name) is None:
+        return False
+    if not running.loaded_mark(lab.folders, machine.name).exists():
+        return False
     return all(remote.wait(lab.endpoint(each.name), REBOOT_PATIENCE) for each in machine.hosts)
 
 

@@ -34,6 +34,11 @@ class Running:
         return Endpoint(name, self.ports[name], self.image / "keys")
 
 
+def loaded_mark(folders: Folders, name: str) -> Path:
+    """A file that is there while a machine runs on from a snapshot that was loaded completely."""
+    return folders.base / f"{name}.loaded"
+
+
 def switch_pid(folders: Folders, network: NetworkName) -> int | None:
     """Process id of a network's switch, None if it does not run."""
     return processes.holding(folders.pidfile(f"switch-{network}"))
@@ -99,6 +104,7 @@ def create_disk(path: Path, backing: Path | str) -> None:
 
 def stop_machine(folders: Folders, name: str) -> None:
     """End a machine's QEMU if it runs."""
+    loaded_mark(folders, name).unlink(missing_ok=True)
     pid = machine_pid(folders, name)
     if pid is not None:
         processes.stop(pid)
@@ -109,6 +115,8 @@ def stop_all(folders: Folders) -> list[int]:
     pids = processes.using(folders.base)
     for pid in pids:
         processes.stop(pid)
+    for machine in MACHINES:
+        loaded_mark(folders, machine.name).unlink(missing_ok=True)
     for name in (*(machine.name for machine in MACHINES), *(f"switch-{each}" for each in command.networks())):
         folders.pidfile(name).unlink(missing_ok=True)
     return pids
