@@ -64,12 +64,13 @@
   }
 
   function morphChildren(old, fresh) {
+    const named = new Set([...fresh.children].map((child) => child.id).filter(Boolean));
+    for (const child of [...old.children]) if (child.id && !named.has(child.id)) child.remove();
     let here = old.firstChild;
     for (const child of [...fresh.childNodes]) {
       const twin = child.id && [...old.children].find((one) => one.id === child.id);
       if (twin) {
-        if (twin !== here) old.insertBefore(twin, here);
-        here = twin.nextSibling;
+        here = bring(old, here, twin).nextSibling;
         morph(twin, child);
       } else if (here && !here.id && !child.id && here.nodeName === child.nodeName) {
         const next = here.nextSibling;
@@ -84,6 +85,17 @@
       here.remove();
       here = next;
     }
+  }
+
+  // Makes `twin` the node at `here`. What stands between is taken away rather than `twin` moved: a moved field loses focus.
+  function bring(parent, here, twin) {
+    while (here && here !== twin && !here.id && here.compareDocumentPosition(twin) & Node.DOCUMENT_POSITION_FOLLOWING) {
+      const next = here.nextSibling;
+      here.remove();
+      here = next;
+    }
+    if (here !== twin) parent.insertBefore(twin, here);
+    return twin;
   }
 
   function swap(target, fragment) {
