@@ -23,7 +23,8 @@ from workers.report import Report
 _LOOK = """
 cd /etc && find keepalived iptables sysconfig modules-load.d sysctl.d -type f 2>/dev/null | sort | xargs sha256sum
 iptables-save | grep -v '^#'; cat /proc/sys/net/ipv4/ip_forward; ls /etc/systemd/system/*.wants
-if [ -e /proc/net/ip_vs ]; then ipvsadm -Sn; fi
+# The foreign service's only server is down: its own health check takes it out some time after a start.
+if [ -e /proc/net/ip_vs ]; then ipvsadm -Sn | grep -v 10.0.50.80; fi
 """
 _COUNTERS = re.compile(r"\[\d+:\d+\]")
 LIMITS = Limits(connect=10, program=60)
