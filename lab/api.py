@@ -20,7 +20,7 @@ from lab.topology import MACHINES, Machine, endpoints, host
 
 __all__ = ["HostStatus", "LabError", "LabStatus", "down", "endpoint", "ensure_up", "reset", "run", "status"]
 
-LOAD_PATIENCE = 60.0
+LOAD_PATIENCE = 120.0
 # A guest that is just rebooting comes back within this time in software emulation.
 REBOOT_PATIENCE = 120.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,7 @@ APT_SETTINGS = ("Acquire::Check-Valid-Until", "Acquire::Check-Date", "Acquire::h
 
 def build(folder: Path) -> None:
     """Fill the folder with base.qcow2, kernel, initrd, keys/ and known_hosts. Needs root and the packages' servers."""
+    os.umask(0o022)
     make_keys(folder / "keys")
     stage = folder / "stage"
     write_stage(stage, folder / "keys")
@@ -56,6 +58,7 @@ def write_stage(stage: Path, keys: Path) -> None:
     """Lay out all files that go into the image: base/ as they are, roles/ for first-boot to choose from."""
     shutil.copytree(RECIPE / "base", stage / "base", symlinks=True)
     shutil.copytree(RECIPE / "roles", stage / "roles", symlinks=True)
+    _plain_modes(stage)
     _put(stage / "base/etc/lab/authorized_keys", (keys / "lab.pub").read_bytes())
     (stage / "base/usr/lib/lab/first-boot").chmod(0o755)
     for machine in MACHINES:
@@ -76,6 +79,13 @@ def _stage_namespaced(roles: Path, keys: Path) -> None:
             for name, content in guest.ftp_files(host).items():
                 _put(home / name, content)
             (home / "upload").mkdir()
+
+
+def _plain_modes(stage: Path) -> None:
+    """0755 or 0644 for everything: a checkout's modes depend on who made it, the image's must not."""
+    for path in stage.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
 
 
 def _put(path: Path, content: bytes, *, mode: int = 0o644) -> None:
