@@ -20,6 +20,7 @@ _BACK = ("restore",)
 _PHASE_OF_STEPS = {"run": "apply"}
 _TITLES = {
     "observe": "Look",
+    "compare": "Compare",
     "checkpoint": "Way back",
     "apply": "Running system",
     "prove": "Proof",

@@ -136,7 +136,7 @@ def _define_cluster(page: Page, lab: dict[str, Any]) -> None:
     _menu(page, "Fleet")
     page.get_by_role("link", name="Define a cluster").click()
     page.get_by_role("textbox", name="Name").fill("files")
-    page.get_by_label("Comment").fill("The lab's own")
+    page.get_by_label("Comment").fill("The lab, for the tests")
     page.get_by_label("Virtual IP (VIP)").fill(lab["vip"])
     page.get_by_label("Internal network").fill(lab["networks"]["internal"]["ipv4"])
     page.get_by_label("Internal floating address").fill("10.99.0.1")
@@ -223,7 +223,7 @@ def _verified(page: Page) -> None:
 
 def _home_shows_it_in_step(page: Page) -> None:
     page.get_by_role("link", name="files").first.click()
-    expect(page.get_by_role("heading", name="files")).to_contain_text("In step")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("In step")
     _picture(page, "cluster")
     _menu(page, "Fleet")
     row = page.get_by_role("row", name="files")
@@ -236,4 +236,4 @@ def _home_shows_it_in_step(page: Page) -> None:
 
 def _picture(page: Page, name: str) -> None:
     if folder := os.environ.get("LBFTP_SCREENS"):
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+        page.screenshot(path=Path(folder) / f"{name}.png")

@@ -145,8 +145,14 @@ def test_findings_are_expected_against_found(world: World, browse: As) -> None:
     applied(world)
     run = comply(user=world.bob, cluster=world.cluster, reapply=False)
     job = claimed(run)
-    finding = {"code": "module", "severity": "error", "what": "Not loaded", "expected": "loaded", "found": "<gone>"}
-    finding |= {"remedy": "Re-apply.", "repairable": True, "repaired": False}
+    finding_base = {
+        "code": "module",
+        "severity": "error",
+        "what": "Not loaded",
+        "expected": "loaded",
+        "found": "<gone>",
+    }
+    finding: dict[str, Any] = {**finding_base, "remedy": "Re-apply.", "repairable": True, "repaired": False}
     events.record(run_id=run.pk, fence=job.fence, events=[Event("finding", "r1", finding)])
     runs.finish(run_id=run.pk, fence=job.fence, state="succeeded", outcome="1 finding.", result={"findings": [finding]})
     page = browse(world.victor).get(reverse("changes:run", args=[run.pk])).content.decode()
