@@ -58,5 +58,9 @@ class ProofFailed(WorkError):
     """Applied, but it does not work: differences are left, or FTP sessions fail."""
 
 
+class NotRecorded(Exception):
+    """The database does not take events or the heartbeat just now; the same again may work."""
+
+
 class ClaimLost(Exception):
     """Another worker has this run now. Nothing more may be touched or reported."""

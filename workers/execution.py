@@ -6,11 +6,11 @@ import os
 import socket
 import time
 from collections.abc import Sequence
-from functools import partial
 from typing import Final
 
 import structlog
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db import connections
 
 from lbftp.changes.errors import LostClaim
@@ -18,7 +18,7 @@ from lbftp.changes.services import outcomes, runs
 from lbftp.core.job import Event, Job
 from lbftp.core.plan import to_json
 from lbftp.inventory import services as inventory
-from workers.errors import ClaimLost, HostKeyRefused, WorkError
+from workers.errors import ClaimLost, HostKeyRefused, NotRecorded, WorkError
 from workers.jobs import KINDS
 from workers.outcome import Outcome
 from workers.relay import Desk, Relay
@@ -50,8 +50,15 @@ def _desk(job: Job) -> Desk:
             runs.record(run_id=job.run_id, fence=job.fence, events=events)
         except LostClaim as error:
             raise ClaimLost from error
+        except DatabaseError as error:
+            raise NotRecorded from error
 
-    beat = partial(runs.heartbeat, run_id=job.run_id, fence=job.fence)
+    def beat() -> bool:
+        try:
+            return runs.heartbeat(run_id=job.run_id, fence=job.fence)
+        except DatabaseError as error:
+            raise NotRecorded from error
+
     return Desk(record, beat, connections.close_all)
 
 

@@ -10,16 +10,18 @@ from types import TracebackType
 from typing import Final
 
 from lbftp.core.job import Event
-from workers.errors import ClaimLost
+from workers.errors import ClaimLost, NotRecorded
 
 FLUSH_SECONDS: Final = 0.15
 BEAT_SECONDS: Final = 10.0
+# Below the time after which another worker may claim a silent run.
+PATIENCE_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where a run's claim is kept. `record` raises ClaimLost, `beat` says whether the claim still holds, `leave` ends
-    what the relay's thread opened."""
+    """Where a run's claim is kept. `record` raises ClaimLost, `beat` says whether the claim still holds; both raise
+    NotRecorded while the database is away. `leave` ends what the relay's thread opened."""
 
     record: Callable[[Sequence[Event]], None]
     beat: Callable[[], bool]
@@ -55,20 +57,33 @@ class Relay:
         self._wake.set()
 
     def check(self) -> None:
-        """Raises ClaimLost if another worker has the run. Asks the database: a router is about to change."""
-        if self._lost or not self._desk.beat():
-            raise ClaimLost
+        """Raises ClaimLost if another worker has the run. Asks the database: a router is about to change.
+
+        A database that stays away counts as lost: nobody could tell whose the router is.
+        """
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not self._lost:
+            try:
+                if self._desk.beat():
+                    return
+                break
+            except NotRecorded:
+                if time.monotonic() > end:
+                    break
+                time.sleep(0.5)
+        self._lost = True
+        raise ClaimLost
 
     def _work(self) -> None:
         beaten = time.monotonic()
         try:
-            while not (self._stopping and not self._waiting) and not self._lost:
+            while not self._lost and not (self._stopping and not self._waiting):
                 self._wake.wait(BEAT_SECONDS)
                 self._wake.clear()
-                self._flush()
+                self._record()
                 if time.monotonic() - beaten >= BEAT_SECONDS:
                     beaten = time.monotonic()
-                    self._lost = not self._desk.beat()
+                    self.check()
                 if not self._stopping:
                     # Lines come in bursts: what comes within this time goes to the database together.
                     time.sleep(FLUSH_SECONDS)
@@ -77,8 +92,18 @@ class Relay:
         finally:
             self._desk.leave()
 
-    def _flush(self) -> None:
+    def _record(self) -> None:
+        """Records what waits, and keeps trying for a while: what routers said must not be lost to a locked database."""
         with self._lock:
-            events, self._waiting = self._waiting, []
-        if events:
-            self._desk.record(events)
+            events = list(self._waiting)
+        end = time.monotonic() + PATIENCE_SECONDS
+        while events:
+            try:
+                self._desk.record(events)
+                break
+            except NotRecorded:
+                if time.monotonic() > end:
+                    raise ClaimLost from None
+                time.sleep(0.5)
+        with self._lock:
+            del self._waiting[: len(events)]

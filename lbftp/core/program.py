@@ -35,13 +35,13 @@ trap '' HUP PIPE
 
 digest() { if [ -e "$1" ]; then sum=$(sha256sum <"$1") && printf %s "${sum%% *}"; else printf absent; fi; }
 
-# put PATH CONTENT: a new file beside it, with its owner and mode, then one rename.
+# put PATH CONTENT: a new file beside it, with its owner and mode, then one rename. A link stays a link.
 put() {
   mkdir -p "${1%/*}" || return 1
-  new=$(mktemp "${1%/*}/.lbftp.XXXXXX") || return 1
-  if [ -e "$1" ]; then cp -p "$1" "$new"; else chmod 0644 "$new"; fi &&
-    printf %s "$2" >"$new" && sync "$new" && mv -f "$new" "$1" || { rm -f "$new"; return 1; }
-  if command -v restorecon >/dev/null; then restorecon "$1"; fi
+  place=$(readlink -f "$1") && new=$(mktemp "${place%/*}/.lbftp.XXXXXX") || return 1
+  if [ -e "$place" ]; then cp -p "$place" "$new"; else chmod 0644 "$new"; fi &&
+    printf %s "$2" >"$new" && sync "$new" && mv -f "$new" "$place" || { rm -f "$new"; return 1; }
+  if command -v restorecon >/dev/null; then restorecon "$place"; fi
 }
 
 # change PATH BEFORE AFTER CONTENT: only if it is still what the plan saw; done already is done.

@@ -71,6 +71,14 @@ def test_owner_and_mode_are_kept(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    assert run(program.apply([write(tmp_path / "link", "old", "new")], TOKEN)).returncode == 0
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+
+
 def test_every_undo_is_tried_even_if_one_fails(tmp_path: Path) -> None:
     good = tmp_path / "good"
     good.write_text("new")
