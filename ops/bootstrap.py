@@ -52,6 +52,9 @@ def main(argv: list[str] | None = None) -> int:
     except BootstrapError as error:
         print(f"lbftp: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        _say("interrupted while installing; the next call begins again where it has to")
+        return 130
     return 0
 
 
