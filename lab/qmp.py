@@ -21,8 +21,12 @@ class Monitor:
         self._path = path
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(timeout)
-        self._connect(time.monotonic() + timeout)
-        self._file = self._socket.makefile("rwb")
+        try:
+            self._connect(time.monotonic() + timeout)
+        except LabError:
+            self._socket.close()
+            raise
+        self._file = self._socket.makefile("rb")
         self._read()
         self.call("qmp_capabilities")
 
@@ -37,8 +41,7 @@ class Monitor:
 
     def call(self, name: str, **arguments: object) -> Any:
         """Run a command and return its answer. LabError if QEMU refuses or is gone."""
-        self._file.write(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
-        self._file.flush()
+        self._send(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
         while True:
             answer = self._read()
             if "error" in answer:
@@ -54,9 +57,12 @@ class Monitor:
         self._migrated(300)
 
     def load_from(self, shell_command: str) -> None:
-        """Take the state from the shell command and let the machine run on. It was started to wait for that."""
-        self.call("migrate-incoming", uri=f"exec:{shell_command}")
+        """Take the state from the shell command and let the machine run on. It was started to wait for that.
+
+        SnapshotBrokenError if QEMU cannot read the state (it ends itself then).
+        """
         try:
+            self.call("migrate-incoming", uri=f"exec:{shell_command}")
             self._migrated(60)
         except LabError as error:
             raise SnapshotBrokenError(str(error)) from error
@@ -81,6 +87,12 @@ class Monitor:
                 if time.monotonic() > deadline:
                     raise LabError(f"{self._path}: {error}") from error
                 time.sleep(0.05)
+
+    def _send(self, line: bytes) -> None:
+        try:
+            self._socket.sendall(line)
+        except OSError as error:
+            raise LabError(f"{self._path.name}: {error}") from error
 
     def _read(self) -> dict[str, Any]:
         try:
