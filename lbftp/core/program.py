@@ -171,7 +171,7 @@ def _sysctl(key: str, value: str) -> str:
 
 
 def _load_rules(p: Mapping[str, Any]) -> str:
-    return f"printf %s {shlex.quote(p['text'])} | iptables-restore --noflush --wait 10"
+    return f"printf %s {shlex.quote(p['text'])} | iptables-restore --noflush --wait=10"
 
 
 def _undo_rules(p: Mapping[str, Any]) -> str:
@@ -183,7 +183,7 @@ def _undo_rules(p: Mapping[str, Any]) -> str:
         lines.append(f"while {jump}; do :; done")
         lines.append(f"{where} -F {shlex.quote(name)} 2>/dev/null; {where} -X {shlex.quote(name)} 2>/dev/null")
     text = p["undo_text"]
-    lines.append(f"printf %s {shlex.quote(text)} | iptables-restore --noflush --wait 10" if text else ":")
+    lines.append(f"printf %s {shlex.quote(text)} | iptables-restore --noflush --wait=10" if text else ":")
     return "\n".join(lines)
 
 
