@@ -66,13 +66,12 @@ lint: ready-dev ## formatting, rules, types, templates, layers
 	@$(PY) -m ruff format --check $(CODE)
 	@$(PY) -m ruff check $(CODE)
 	@$(PY) -m mypy $(CODE)
-	@$(PY) -m djlint templates --check --lint --quiet
+	@$(PY) -m djlint templates --lint --quiet
 	@$(PYTEST) -q tests/test_layers.py
 
 format: ready-dev ## put formatting right
 	@$(PY) -m ruff format $(CODE)
 	@$(PY) -m ruff check --fix-only --quiet $(CODE)
-	@$(PY) -m djlint templates --reformat --quiet
 
 lab-up: ready-run ## start the virtual routers
 	@$(PY) -m lab up
