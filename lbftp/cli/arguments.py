@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from lbftp.cli import deciding, files, looking, schedule
+from lbftp.cli import deciding, files, looking, schedule, why
 from lbftp.cli.ask import Ask
 
 _WAIT_SECONDS = 1800
@@ -63,6 +63,10 @@ def _add_looks(verb: Callable[..., Any]) -> None:
     comply.add_argument("--reapply", action="store_true", help="put right what differs")
     status = verb("status", looking.status, "Show clusters, open changes and runs.")
     status.add_argument("cluster", nargs="?", default="")
+    reasons = verb("why", why.why, "Tell why each FTP mode works or fails: of a cluster, or of one case in a file.")
+    reasons.add_argument("cluster", nargs="?", default="")
+    reasons.add_argument("--client", default="all", choices=[*why.MODES, "all"], help="how the client transfers")
+    reasons.add_argument("--state", default="", metavar="FILE", help="a case as JSON; - reads standard input")
     policy = verb("policy", schedule.policy, "Show or set when a cluster is looked at by itself.")
     policy.add_argument("cluster")
     policy.add_argument("--cron", help="five fields, such as '*/15 * * * *'")

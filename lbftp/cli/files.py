@@ -46,7 +46,7 @@ def dump(ask: Ask) -> int:
 
 
 def _entries(name: str) -> list[Any]:
-    documents = _documents(_text(name), name)
+    documents = _documents(read(name), name)
     entries: list[Any] = []
     for document in documents:
         inner = document["clusters"] if isinstance(document, dict) and set(document) == {"clusters"} else document
@@ -64,7 +64,8 @@ def _documents(text: str, name: str) -> list[Any]:
         raise WrongUse(f"{name} is not YAML: {error}") from error
 
 
-def _text(name: str) -> str:
+def read(name: str) -> str:
+    """The file's text; - is standard input. Raises WrongUse."""
     if name == "-":
         return sys.stdin.read()
     try:

@@ -303,3 +303,50 @@ def test_policy(world: World) -> None:
     assert not answer.json["policy"]["enabled"]
     assert cli("policy", "web", "--user", "bob", "--cron", "never").status == 2
     assert cli("policy", "web", "--user", "victor", "--cron", "0 6 * * *").status == 3
+
+
+def test_why_of_a_cluster(world: World) -> None:
+    answer = cli("why", "web", "--json")
+    assert answer.status == 0
+    assert {mode: found["outcome"] for mode, found in answer.json.items()} == dict.fromkeys(
+        ("pasv", "epsv", "port", "eprt"), "ok"
+    )
+    one = cli("why", "web", "--client", "pasv", "--user", "victor")
+    assert one.out.startswith("PASV: ok. ip_vs_ftp rewrites")
+    assert "EPSV" not in one.out
+    assert cli("why", "web", "--user", "mallory").status == 2
+    assert cli("why", "web", "--state", "-").status == 2
+    assert cli("why").status == 2
+
+
+def test_why_of_a_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = {"id": "x", "service": "fwmark 21, NAT, real server port 0", "helper": False, "persistence": False}
+    answer = cli("why", "--state", write(tmp_path, json.dumps(case)), "--json")
+    found = {mode: found["outcome"] for mode, found in answer.json.items()}
+    assert (answer.status, found) == (0, {"pasv": "unreachable", "epsv": "refused", "port": "ok", "eprt": "ok"})
+    assert answer.json["pasv"]["reason"].endswith("ip_vs_ftp is not loaded.")
+    assert [h["ok"] for h in answer.json["pasv"]["hops"]][-2:] == [True, False]
+    monkeypatch.setattr("sys.stdin", io.StringIO('{"ip_version": 6}'))
+    assert sorted(cli("why", "--state", "-", "--json").json) == ["eprt", "epsv"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("[]", "case: has to be one JSON object"),
+        ('{"helpr": true}', "helpr: is not a key of a case; known keys: service,"),
+        ('{"helper": "yes"}', "helper: 'yes' is not true or false"),
+        ('{"\\ud800": 1}', "is not a key of a case"),
+    ],
+)
+def test_why_of_a_wrong_file_is_wrong_use(tmp_path: Path, text: str, words: str) -> None:
+    answer = cli("why", "--state", write(tmp_path, text), "--json")
+    assert (answer.status, answer.json["exit"]) == (2, 2)
+    assert words in answer.err
+
+
+def test_why_over_ipv6_has_no_pasv(tmp_path: Path) -> None:
+    answer = cli("why", "--state", write(tmp_path, '{"ip_version": 6}'), "--client", "pasv")
+    assert (answer.status, "does not exist over IPv6" in answer.err) == (2, True)

@@ -1,0 +1,15 @@
+"""Why a mode of FTP works or fails: what is really there -> the way of the packets, and where it stops."""
+
+from __future__ import annotations
+
+from lbftp.core.path.case import CaseError, state_from_case
+from lbftp.core.path.hops import Hop, Outcome, Prediction
+from lbftp.core.path.known import state_from_observed, state_from_spec
+from lbftp.core.path.rules import Filter, Ports
+from lbftp.core.path.state import MODES, MODES_IPV6, Mode, State
+from lbftp.core.path.walk import predict
+
+__all__ = [
+    "MODES", "MODES_IPV6", "CaseError", "Filter", "Hop", "Mode", "Outcome", "Ports", "Prediction", "State",
+    "predict", "state_from_case", "state_from_observed", "state_from_spec",
+]  # fmt: skip

@@ -1,0 +1,116 @@
+"""The way of a connection: hops in order, and what comes out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+from lbftp.core.path.rules import Packet
+from lbftp.core.path.state import State
+
+# The truth table's words. unreachable: the client was handed an address that is not the VIP.
+Outcome = Literal["ok", "unreachable", "refused", "timeout"]
+Hops = Iterator["Hop"]
+
+CLIENT: Final = "client"
+SERVER: Final = "real server"
+MANGLE: Final = "router, mangle PREROUTING"
+IPVS: Final = "router, IPVS"
+NAT: Final = "router, nat POSTROUTING"
+HELPER: Final = "router, ip_vs_ftp"
+ROUTING: Final = "router, routing"
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """`what` decides here, as a sentence. `outcome` is 'ok' where the way goes on. `carries`: the mode stands on it."""
+
+    where: str
+    what: str
+    outcome: Outcome = "ok"
+    carries: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {"where": self.where, "what": self.what, "ok": self.outcome == "ok"}
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What becomes of a client that uses one mode, the sentence that decides it, and the way up to there."""
+
+    outcome: Outcome
+    reason: str
+    hops: tuple[Hop, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"outcome": self.outcome, "reason": self.reason, "hops": [h.to_json() for h in self.hops]}
+
+
+def walk(way: Hops) -> Prediction:
+    """Goes along `way` until it stops; what would come afterwards is never asked."""
+    hops: list[Hop] = []
+    for hop in way:
+        hops.append(hop)
+        if hop.outcome != "ok":
+            return Prediction(hop.outcome, hop.what, tuple(hops))
+    carrying = [h.what for h in hops if h.carries] or [h.what for h in hops[-1:]]
+    return Prediction("ok", " ".join(carrying), tuple(hops))
+
+
+def passes(state: State, chain: str, packet: Packet, name: str) -> Hops:
+    """The filter's chain. A rejected opening packet is answered at once; whatever else is lost is waited for."""
+    verdict, why = state.filter(chain).verdict(packet)
+    if verdict == "ACCEPT":
+        yield Hop(f"router, filter {chain}", f"Lets {name} pass: {why.removesuffix(', and no rule accepts it')}.")
+        return
+    word = "rejects" if verdict == "REJECT" else "drops"
+    outcome: Outcome = "refused" if verdict == "REJECT" and packet.syn else "timeout"
+    yield Hop(f"router, filter {chain}", f"Filter chain {chain} {word} {name}: {why}{_hint(packet)}.", outcome)
+
+
+def _hint(packet: Packet) -> str:
+    """What people overlook about the packet's state."""
+    if packet.tracked == "INVALID":
+        return (
+            " (to connection tracking it is INVALID: IPVS leaves connections untracked that are not the helper's, "
+            "unless net.ipv4.vs.conntrack=1)"
+        )
+    if packet.syn and packet.source == "server":
+        return " (a new connection of the server's own: neither ESTABLISHED nor RELATED)"
+    return ""
+
+
+def request(state: State, dport: int, name: str, *, known: bool, opening: bool = True) -> Hops:
+    """A client's packet through INPUT: the VIP is the router's own, so INPUT comes before IPVS (truth 8).
+
+    `known`: an earlier packet of the connection is in connection tracking.
+    """
+    mark = state.mark if state.gets_mark(dport) else 0
+    packet = Packet("client", 40000, "vip", dport, "ESTABLISHED" if known else "NEW", opening, mark, "public")
+    yield from passes(state, "INPUT", packet, name)
+
+
+def to_server(state: State, dport: int, name: str, *, known: bool) -> Hops:
+    """What IPVS sends on leaves through LOCAL_OUT, not through FORWARD (ip_vs_nat_send_or_cont in ip_vs_xmit.c)."""
+    mark = state.mark if state.gets_mark(dport) else 0
+    packet = Packet("client", 40000, "server", dport, "ESTABLISHED" if known else "NEW", not known, mark)
+    yield from passes(state, "OUTPUT", replace(packet, outward="internal"), name)
+
+
+def answers(state: State, sport: int, name: str, *, tracked: bool) -> Hops:
+    """The server's answers, with NAT through the router's FORWARD; else they go to the client directly.
+
+    A connection that IPVS does not track (ip_vs_notrack in ip_vs_xmit.c) has no entry that its first answer, a SYN+ACK,
+    could belong to: that is INVALID. Later packets look like new connections, picked up in the middle.
+    """
+    if not state.nat:
+        yield Hop(SERVER, f"Answers the client directly, from the VIP ({state.method}).")
+        return
+    if not state.ip_forward:
+        key = "net.ipv4.ip_forward" if state.ip == 4 else "net.ipv6.conf.all.forwarding"
+        yield Hop(ROUTING, f"{key}=0: the router does not forward the real server's answers.", "timeout")
+    first = Packet("server", sport, "client", 40000, "ESTABLISHED", False, 0, "internal", "public")
+    yield from passes(state, "FORWARD", first if tracked else replace(first, tracked="INVALID"), f"answers of {name}")
+    if not tracked:
+        yield from passes(state, "FORWARD", replace(first, tracked="NEW"), f"data of {name}")

@@ -1,0 +1,268 @@
+"""State -> what becomes of each kind of client, by following its packets through a model of the kernel.
+
+Names of kernel sources are those of Linux 6.1, under net/netfilter/ipvs; truths are the measured ones in docs/cli.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from lbftp.core.path.hops import (
+    CLIENT,
+    HELPER,
+    IPVS,
+    MANGLE,
+    NAT,
+    SERVER,
+    Hop,
+    Hops,
+    Prediction,
+    answers,
+    passes,
+    request,
+    to_server,
+    walk,
+)
+from lbftp.core.path.rules import Packet
+from lbftp.core.path.state import CONTROL, DATA, Mode, State
+
+# Ports below are not for data (inet_port_requires_bind_service; net.ipv4.ip_unprivileged_port_start).
+_UNPRIVILEGED: Final = 1024
+# So many ports of the passive range are followed at most; marks and rules rarely have more edges.
+_PORTS: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Where IPVS sends a connection that nothing has prepared. `where` 'router': IPVS leaves it to the router."""
+
+    where: Literal["same", "other", "router", "nobody"]
+    port: int
+    why: str
+
+
+def predict(state: State) -> Mapping[Mode, Prediction]:
+    """For each mode that exists over the IP version. The VIP is taken to be held by this router."""
+    passive = {"pasv", "epsv"}
+    return {m: _passive(state, m) if m in passive else walk(_active(state, m)) for m in state.modes}
+
+
+def _passive(state: State, mode: Mode) -> Prediction:
+    """The worst of the passive range: a mode works if it works on every port that a server may choose."""
+    edges = state.edges()
+    ports = [*edges[: _PORTS - 1], edges[-1]]
+    found = [walk(_passive_by(state, mode, port)) for port in ports]
+    return next((p for p in found if p.outcome != "ok"), found[0])
+
+
+def _control(state: State) -> Hops:
+    """The control connection, there and back."""
+    port, name = state.control_port, f"VIP:{state.control_port}"
+    tracked = _tracks_control(state)
+    yield Hop(CLIENT, f"Connects to {name}.")
+    yield from _marked(state, port)
+    yield from request(state, port, f"packets for {name}", known=False)
+    landing = _lands(state, port)
+    yield from _landed(landing, name)
+    if landing.port != state.server_port:
+        what = f"IPVS sends {name} to port {landing.port} of a real server, which listens on {state.server_port}."
+        yield Hop(IPVS, what, "refused")
+    yield Hop(IPVS, landing.why)
+    yield from to_server(state, landing.port, f"the connection to port {landing.port} of the real server", known=False)
+    yield from answers(state, landing.port, "the control connection", tracked=tracked)
+    yield from request(state, port, f"further packets for {name}", known=tracked, opening=False)
+
+
+def _marked(state: State, port: int) -> Hops:
+    if state.service != "fwmark":
+        return
+    if state.gets_mark(port):
+        yield Hop(MANGLE, f"A rule gives VIP:{port} the mark {state.mark}.")
+    else:
+        yield Hop(MANGLE, f"No rule gives VIP:{port} the mark {state.mark}.")
+
+
+def _lands(state: State, port: int) -> Landing:
+    """ip_vs_service_find (ip_vs_ctl.c), then ip_vs_schedule and ip_vs_sched_persist (ip_vs_core.c)."""
+    if why := _unserved(state, port):
+        return Landing("router", port, why)
+    if not state.servers:
+        return Landing("nobody", port, "The virtual service has no real server in rotation.")
+    own = state.service == "port" and port == state.control_port
+    if state.persistence:
+        # With a mark svc->port is 0, so the port is kept whatever the real server's is (truth 7).
+        why = f"The service keeps VIP:{port} on the client's real server (persistence)."
+        return Landing("same", (state.real_port or port) if own else port, why)
+    first = port == state.control_port
+    why = f"The service gives VIP:{port} to a real server" + ("." if first else ", without persistence to any.")
+    return Landing("same" if first or state.servers == 1 else "other", state.real_port or port, why)
+
+
+def _unserved(state: State, port: int) -> str:
+    """Why IPVS has no service for VIP:`port`; '' if it has one."""
+    if state.service == "none":
+        return "There is no virtual service for FTP in IPVS"
+    if state.service == "fwmark":
+        missing = (
+            f"No rule in mangle PREROUTING gives VIP:{port} the mark {state.mark}, so the service does not take it"
+        )
+        return "" if state.gets_mark(port) else missing
+    if port == state.control_port:
+        return ""
+    if state.control_port != CONTROL or (port != DATA and port < _UNPRIVILEGED):
+        return f"The service takes VIP:{state.control_port} only, not VIP:{port}"
+    # An FTP service on port 21 also takes VIP:20 and high ports, but schedules them only with persistence.
+    return "" if state.persistence else f"The service for VIP:21 without persistence does not schedule VIP:{port}"
+
+
+def _landed(landing: Landing, name: str) -> Hops:
+    """ip_vs_leave: what IPVS does not want goes on to the router's own sockets, and none listens there."""
+    if landing.where == "router":
+        yield Hop(IPVS, f"{landing.why}: the router itself answers for {name}, and nothing listens there.", "refused")
+    elif landing.where == "nobody":
+        yield Hop(IPVS, f"{landing.why[:-1]}: {name} is answered with an ICMP error.", "refused")
+
+
+def _tracks_control(state: State) -> bool:
+    """ip_vs_ftp_init_conn: "We use connection tracking for the command connection"; other connections are tracked
+    with net.ipv4.vs.conntrack=1 only."""
+    return state.helper_bound or state.vs_conntrack
+
+
+def _reads(state: State, mode: Mode) -> str:
+    """Why the helper cannot read the commands and replies of `mode`; '' if it can."""
+    if not state.helper:
+        return "ip_vs_ftp is not loaded"
+    if not state.nat:
+        return f"ip_vs_ftp works with NAT only, not with {state.method}"
+    if not state.helper_bound:
+        return f"ip_vs_ftp is loaded without control port {state.control_port} (ports=)"
+    if mode in {"epsv", "eprt"} and not state.helper_extended:
+        return f"ip_vs_ftp of this kernel does not know {mode.upper()}"
+    return "under TLS ip_vs_ftp cannot read the control connection" if state.tls else ""
+
+
+def _passive_by(state: State, mode: Mode, port: int) -> Hops:
+    """One passive transfer on the server's port `port`."""
+    yield from _control(state)
+    blind = _reads(state, mode)
+    told = state.pasv_address if state.nat else state.pasv_address or "VIP"
+    address = f" and {told or 'its own address'}" if mode == "pasv" else ""
+    yield Hop(SERVER, f"Listens on port {port} and tells the port{address}.")
+    if mode == "pasv":
+        yield from _told(state, told, blind)
+    name = f"VIP:{port}"
+    yield Hop(CLIENT, f"Connects to {name}.")
+    yield from _marked(state, port)
+    yield from request(state, port, f"new data connections to {name}", known=False)
+    yield from _prepared(mode, told, port) if not blind else _unprepared(state, port, blind)
+    tracked = not blind or state.vs_conntrack
+    yield from to_server(state, port, f"the data connection to port {port} of the real server", known=False)
+    yield from answers(state, port, f"the data connection {name}", tracked=tracked)
+    yield from request(state, port, f"further packets for {name}", known=tracked, opening=False)
+
+
+def _told(state: State, told: str | None, blind: str) -> Hops:
+    """The address in the 227 reply, as the client gets it.
+
+    ip_vs_ftp_out rewrites it with nf_nat_mangle_tcp_packet, so only where the packet is tracked (truth 3). Untracked,
+    the first reply is lost, and the repeated one passes as it was.
+    """
+    if not blind and state.conntrack_active:
+        yield Hop(HELPER, "ip_vs_ftp rewrites the 227 reply to the VIP.", carries=told != "VIP")
+    elif told == "VIP":
+        yield Hop(CLIENT, "The server advertises the VIP in its 227 reply.", carries=True)
+    else:
+        why = blind or "connection tracking is not active (no nat rule, no conntrack match), so it does not rewrite"
+        address = "the real server's own address" if told is None else f"{told}, which is not the VIP"
+        yield Hop(CLIENT, f"The 227 reply hands the client {address}: {why}.", "unreachable")
+
+
+def _prepared(mode: Mode, told: str | None, port: int) -> Hops:
+    """The entry that the helper made when it read the reply: to the address that the 227 reply named, so an
+    advertised VIP sends the data to the router itself (truth 5); for 229 to the control connection's server."""
+    if mode == "pasv" and told is not None:
+        what = f"ip_vs_ftp took the advertised address {told} (pasv_address) for the real server's: data goes there."
+        yield Hop(HELPER, what, "timeout")
+    yield Hop(IPVS, f"ip_vs_ftp has prepared VIP:{port} for the client's real server.", carries=True)
+
+
+def _unprepared(state: State, port: int, blind: str) -> Hops:
+    landing = _lands(state, port)
+    if landing.where == "router":
+        landing = replace(landing, why=f"{landing.why}, and {blind}")
+    yield from _landed(landing, f"VIP:{port}")
+    if landing.port != port:
+        there = f"the real server's port {landing.port}"
+        what = f"Without persistence, and as {blind}, data for VIP:{port} is sent to {there}: no data comes."
+        yield Hop(IPVS, what, "timeout")
+    if landing.where == "other":
+        what = f"Without persistence, and as {blind}, VIP:{port} lands on another real server, which expects nobody."
+        yield Hop(IPVS, what, "refused")
+    yield Hop(IPVS, landing.why, carries=True)
+
+
+def _active(state: State, mode: Mode) -> Hops:
+    """The server connects to the client, from its data port."""
+    yield from _control(state)
+    blind = _reads(state, mode)
+    if not state.nat:
+        yield from _active_direct(state)
+        return
+    port = state.data_port
+    yield Hop(SERVER, f"Connects to the client from port {port}.")
+    opening = Packet("server", port, "client", 40001, "NEW", True, 0, "internal", "public")
+    yield from passes(state, "FORWARD", opening, f"the real server's connection from port {port}")
+    # ip_vs_ftp_in prepares VIP:(vport - 1) for the server's (dport - 1): 20 for a control port 21.
+    entry = _lands(state, state.control_port).port - 1
+    if not blind and entry == port:
+        yield from _active_by_helper(state)
+    else:
+        yield from _active_by_nat(state, blind or f"ip_vs_ftp prepared port {entry} of the server, not {port}")
+    data = replace(opening, tracked="ESTABLISHED", syn=False)
+    yield from passes(state, "FORWARD", data, f"data from port {port}")
+
+
+def _active_by_helper(state: State) -> Hops:
+    """The answers go to the VIP's data port: through INPUT, without a mark, known to tracking (truth 8)."""
+    port = state.control_port - 1
+    yield Hop(IPVS, f"ip_vs_ftp has prepared it: the connection leaves as VIP:{port}.", carries=True)
+    yield from request(state, port, f"the client's answers to VIP:{port}", known=True, opening=False)
+    yield from to_server(state, state.data_port, "the client's answers", known=True)
+
+
+def _active_by_nat(state: State, blind: str) -> Hops:
+    """Tracking turns the answers back before routing: they pass FORWARD, not INPUT (truth 2)."""
+    port = state.data_port
+    if not state.source_nat:
+        missing = f"no MASQUERADE or SNAT rule in nat POSTROUTING takes source port {port}, and {blind}"
+        yield Hop(NAT, f"The connection leaves from the server's own address: {missing}.", "timeout")
+    if state.source_nat == "SNAT":
+        yield Hop(NAT, f"SNAT lets it out as VIP:{port}.", carries=True)
+    else:
+        what = "MASQUERADE lets it out from the router's own public address: clients that compare addresses refuse it."
+        yield Hop(NAT, what, carries=True)
+    back = Packet("client", 40001, "server", port, "ESTABLISHED", False, 0, "public", "internal")
+    yield from passes(state, "FORWARD", back, "the client's answers")
+
+
+def _active_direct(state: State) -> Hops:
+    """The connection does not pass the router, but the client's answers come to it, being for the VIP.
+
+    tcp_conn_schedule (ip_vs_proto_tcp.c) takes a SYN+ACK for a new connection, if there is a service for VIP:20.
+    """
+    port, name = state.data_port, f"VIP:{state.data_port}"
+    yield Hop(SERVER, f"Connects to the client directly, from {name} ({state.method}).")
+    yield from _marked(state, port)
+    # Tracking never saw the opening packet.
+    answer = Packet("client", 40001, "vip", port, "INVALID", False, 0, "public")
+    if state.gets_mark(port):
+        answer = replace(answer, mark=state.mark)
+    yield from passes(state, "INPUT", answer, f"the client's answers to {name}")
+    landing = _lands(state, port)
+    if landing.where != "same":
+        why = landing.why if landing.where == "router" else "Without persistence they land on another real server"
+        yield Hop(IPVS, f"The client's answers to {name} do not reach the real server: {why.rstrip('.')}.", "timeout")
+    yield Hop(IPVS, landing.why, carries=True)
