@@ -265,7 +265,7 @@ def test_what_holds_for_every_state(case: dict[str, Any]) -> None:
     ({"persistence": "yes"}, "persistence", "number of seconds"),
     ({"pasv_address": 5}, "pasv_address", "'VIP'"),
     ({"pasv_address": "a\nb"}, "pasv_address", "'VIP'"),
-    ({"filter_policy": "drop it"}, "filter_policy", "names no chain"),
+    ({"filter_policy": "drop it"}, "filter_policy", "names no chain and policy"),
     ({"filter_policy": "INPUT DROP, accepts magic"}, "filter_policy", "'magic'"),
     ({"filter_policy": "INPUT DROP, accepts dport 70000"}, "filter_policy", "not a port"),
     ({"filter_policy": 7}, "filter_policy", "is not a text"),
@@ -284,6 +284,17 @@ def test_bad_cases_name_the_key_and_what_is_accepted(case: Any, key: str, words:
 @pytest.mark.parametrize("text", ["FWMARK 21, nat, Real Server Port 0", "mark 0x15,masquerading", "fwmark  21 , NAT"])
 def test_services_are_read_tolerantly(text: str) -> None:
     assert state_from_case({"service": text}) == State()
+
+
+@pytest.mark.parametrize("text", [
+    "FORWARD DROP, accepts ESTABLISHED,RELATED and sport 20",
+    "policy FORWARD DROP; accepted: -m conntrack --ctstate established,related; -s 10.0.50.0/24 -p tcp --sport 20",
+    "forward policy drop, accepts ESTABLISHED/RELATED, source port 20 from the internal network.",
+])  # fmt: skip
+def test_policies_are_read_tolerantly(text: str) -> None:
+    (found,) = state_from_case({"filter_policy": text}).filters
+    assert (found.chain, found.policy) == ("FORWARD", "DROP")
+    assert [[c.what for c in line.conditions] for line in found.lines] == [["tracked"], ["syn", "sport"]]
 
 
 WORDS = st.sampled_from(["INPUT", "FORWARD", "DROP", "REJECT", "accepts", "mark", "21", "dport", "sport", ",", ";", "and", "0x15",

@@ -46,15 +46,19 @@ _WORD: Final = r"(?:ESTABLISHED|RELATED|NEW|INVALID)"
 _ACCEPT: Final = re.compile(
     rf"(?P<tracked>\b{_WORD}\b(?:\s*[,/]\s*{_WORD}\b)*)"
     r"|\b(?P<mark>(?:fw)?marks?\b(?:\s+(?P<value>0x[0-9a-f]{1,8}|[0-9]{1,10})\b)?)"
-    rf"|\b(?P<side>dports?|sports?|destination ports?|source ports?)\s+(?P<ports>{_LIST})\b"
+    rf"|\b(?P<side>dports?|sports?|destination ports?|source ports?|ports?)\s+(?P<ports>{_LIST})\b"
     r"|\b(?P<passive>(?:the\s+)?passive (?:range|ports))\b"
     r"|\b(?P<all>everything|all)\b",
     re.IGNORECASE,
 )
-_NOISE: Final = frozenset(
-    {"accepts", "accept", "accepting", "allows", "but", "only", "nothing", "the", "tcp", "its", "with", "policy", "--",
-     "-s", "from", "internal", "real", "server", "servers"}
-)  # fmt: skip
+# Words that change nothing. Addresses beside a port are taken to be the cluster's own.
+_NOISE: Final = frozenset({
+    "accepts", "accept", "accepted", "accepting", "allows", "allowed", "but", "only", "nothing", "the", "by",
+    "default", "policy", "with", "its", "rule", "rules", "tcp", "from", "to", "internal", "network", "real", "server",
+    "servers", "vip", "packets", "traffic", "connection", "connections", "--", "-s", "-d", "-p", "-m", "conntrack",
+    "state", "--ctstate", "--state",
+})  # fmt: skip
+_ADDRESS: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]{1,2})?")
 _JOINS: Final = frozenset({"and", "or"})
 
 
@@ -190,8 +194,9 @@ def _filters(case: Mapping[Any, Any], mark: int, passive: Ports) -> Iterator[Fil
         if not isinstance(text, str):
             raise CaseError("filter_policy", f"{_short(text)} is not a text such as {_POLICY_FORMS}")
         places = list(_CHAIN.finditer(text))
-        if text.strip() and (not places or text[: places[0].start()].strip()):
-            raise CaseError("filter_policy", f"{_short(text)} names no chain at its beginning; write {_POLICY_FORMS}")
+        if text.strip() and not places:
+            raise CaseError("filter_policy", f"{_short(text)} names no chain and policy; write {_POLICY_FORMS}")
+        _gap(text[: places[0].start()] if places else "")
         ends = [*(place.start() for place in places[1:]), len(text)]
         for place, end in zip(places, ends, strict=False):
             rest = text[place.end() : end]
@@ -216,10 +221,10 @@ def _accepts(text: str, mark: int, passive: Ports) -> Iterator[Line]:
 
 def _gap(text: str) -> bool:
     """Whether nothing separates what stands before and after. Raises CaseError for words that mean something."""
-    words = re.findall(r"[^\s,;.:+&()]+", text)
-    if unknown := [w for w in words if w.lower() not in _NOISE | _JOINS]:
+    words = [w for w in (word.rstrip(".:") for word in re.findall(r"[^\s,;+&()]+", text)) if w]
+    if unknown := [w for w in words if w.lower() not in _NOISE | _JOINS and not _ADDRESS.fullmatch(w)]:
         raise CaseError("filter_policy", f"{unknown[0][:40]!r} is not understood; write {_POLICY_FORMS}")
-    return not re.search(r"[,;.:+&]", text) and not {w.lower() for w in words} & _JOINS
+    return not re.search(r"[,;+&]", text) and not {w.lower() for w in words} & _JOINS
 
 
 def _conditions(found: re.Match[str], mark: int, passive: Ports) -> str:
@@ -231,7 +236,7 @@ def _conditions(found: re.Match[str], mark: int, passive: Ports) -> str:
     if found["passive"]:
         return f"-p tcp --dport {passive.low}:{passive.high}"
     if found["ports"]:
-        option = "dports" if found["side"].lower().startswith("d") else "sports"
+        option = "sports" if found["side"].lower().startswith("s") else "dports"
         return f"-p tcp -m multiport --{option} {','.join(_port_list(found['ports']))}"
     return ""
 
