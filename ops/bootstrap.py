@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,10 @@ PROGRAMS = {
     "browser": {"chromium": "chromium"},
     "bench": {"ssh": "openssh-client", "sshd": "openssh-server"},
 }
+# FTP servers that judge the lines which lbftp says for them. Debian lets only one be installed, and starts it; so these
+# are unpacked into a folder of their own, where they do nothing until a test starts them.
+UNPACKED = {"checkers": ("proftpd-core", "pure-ftpd", "pure-ftpd-common", "vsftpd")}
+UNPACK_INTO = ROOT / ".checkers"
 ADMIN_PATH = "/usr/sbin:/sbin:/usr/local/sbin"
 
 
@@ -48,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with _locked():
             ensure_programs(arguments.programs)
+            ensure_unpacked(arguments.programs)
             ensure_venv(arguments.level)
     except BootstrapError as error:
         print(f"lbftp: {error}", file=sys.stderr)
@@ -83,21 +89,74 @@ def ensure_programs(groups: list[str]) -> None:
         apt_install(missing)
 
 
+def ensure_unpacked(groups: list[str]) -> None:
+    """Every unpacked package of the groups is in its folder, with the libraries that the machine does not have."""
+    packages = sorted({package for group in groups for package in UNPACKED.get(group, ())})
+    stamp = UNPACK_INTO / "packages"
+    if not packages or (stamp.exists() and stamp.read_text().split() == packages):
+        return
+    _need_apt(packages)
+    _say(f"unpacking Debian packages: {' '.join(packages)}")
+    try:
+        _unpack(packages)
+    except BootstrapError:  # apt's lists are missing, or older than what is there
+        _call([*_root("apt-get update"), "apt-get", "-q", "update"], may_fail=True)
+        _unpack(packages)
+    stamp.write_text("\n".join(packages) + "\n")
+
+
+def _unpack(packages: list[str]) -> None:
+    shutil.rmtree(UNPACK_INTO, ignore_errors=True)
+    downloads = UNPACK_INTO / "downloads"
+    downloads.mkdir(parents=True)
+    _call(["apt-get", "-q", "download", *packages, *_missing_libraries(packages)], cwd=downloads)
+    for archive in sorted(downloads.glob("*.deb")):
+        _call(["dpkg-deb", "--extract", str(archive), str(UNPACK_INTO)])
+    shutil.rmtree(downloads)
+
+
+def _missing_libraries(packages: list[str]) -> list[str]:
+    """Shared libraries that `packages` need, and those that these need, as far as they are not installed."""
+    missing: set[str] = set()
+    newest = set(packages)
+    while newest:
+        listed = _call(["apt-cache", "depends", *sorted(newest)])
+        wanted = set(re.findall(r"^[ |]*(?:Pre)?Depends: (lib\S+)$", listed, re.MULTILINE))
+        newest = {name for name in wanted - missing if not _installed(name)}
+        missing |= newest
+    return sorted(missing)
+
+
+def _installed(package: str) -> bool:
+    query = ["dpkg-query", "--show", "--showformat", "${db:Status-Status}", package]
+    done = subprocess.run(query, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return done.stdout.startswith("installed")
+
+
 def apt_install(packages: list[str]) -> None:
     """Install Debian packages. Raises BootstrapError where that takes rights we have not."""
-    if shutil.which("apt-get") is None:
-        raise BootstrapError(f"missing programs; install your system's packages for: {' '.join(packages)}")
-    prefix: list[str] = []
-    if os.geteuid() != 0:
-        if shutil.which("sudo") is None:
-            raise BootstrapError(f"missing Debian packages: run as root: apt-get install {' '.join(packages)}")
-        prefix = ["sudo", "--non-interactive", "DEBIAN_FRONTEND=noninteractive"]
+    _need_apt(packages)
+    prefix = _root(f"apt-get install {' '.join(packages)}")
     _say(f"installing Debian packages: {' '.join(packages)}")
     apt = [*prefix, "apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=600"]
     # An interrupted installation leaves packages half configured, and apt refuses to go on until that is mended.
     _call([*prefix, "dpkg", "--configure", "-a"], may_fail=True)
     _call([*apt, "update"], may_fail=True)
     _call([*apt, "install", "--no-install-recommends", *packages])
+
+
+def _need_apt(packages: list[str]) -> None:
+    if shutil.which("apt-get") is None:
+        raise BootstrapError(f"missing programs; install your system's packages for: {' '.join(packages)}")
+
+
+def _root(command: str) -> list[str]:
+    """What to put before a command that takes root's rights."""
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo") is None:
+        raise BootstrapError(f"missing Debian packages: run as root: {command}")
+    return ["sudo", "--non-interactive", "DEBIAN_FRONTEND=noninteractive"]
 
 
 def _make_venv() -> None:
@@ -142,12 +201,14 @@ def _pip(*arguments: str) -> None:
     _call([str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", *arguments])
 
 
-def _call(argv: list[str], *, may_fail: bool = False) -> None:
-    """Run quietly; on failure show the end of what it said."""
+def _call(argv: list[str], *, may_fail: bool = False, cwd: Path | None = None) -> str:
+    """Run quietly, give what it wrote; on failure show the end of what it said."""
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    quiet = subprocess.DEVNULL
+    done = subprocess.run(argv, env=env, stdin=quiet, capture_output=True, text=True, check=False, cwd=cwd)
     if done.returncode and not may_fail:
         raise BootstrapError(f"{' '.join(argv[:6])} … failed:\n{(done.stdout + done.stderr)[-3000:]}")
+    return done.stdout
 
 
 def _say(text: str) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LAB_DOWN = (sys.executable, "-m", "lab", "down")
 # The tick sends runs again that got lost, and claims due policies; a demonstration need not wait for it.
-SETTINGS = {"LBFTP_BEAT_TICK_SECONDS": "5"}
+SETTINGS = {"LBFTP_BEAT_TICK_SECONDS": "2"}
 
 
 def main() -> int:
