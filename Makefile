@@ -88,5 +88,5 @@ bench: ready-run ## how fast many routers are observed, against plain ssh
 
 clean: ## stop the virtual routers, remove what was made here (the routers' images stay in the cache)
 	@if [ -x $(PY) ]; then $(PY) -m lab down; fi
-	@rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis .bootstrap.lock
+	@rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis .bootstrap.lock .checkers
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
