@@ -11,7 +11,7 @@ from lbftp.accounts import access
 from lbftp.accounts.models import Role
 from lbftp.changes import proofs
 from lbftp.changes.models import ChangeRequest, Run
-from lbftp.clusters import topology
+from lbftp.clusters import ftp_servers, topology
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.specs import check_draft, spec_of
 from lbftp.compliance.models import Policy
@@ -25,7 +25,8 @@ OPEN_STATES = (C.PLANNING, C.REFUSED, C.PROPOSED, C.APPROVED, C.STALE, C.APPLYIN
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`edited`: the draft differs from the applied revision (or nothing is applied). `problems` are the draft's."""
+    """`edited`: the draft differs from the applied revision (or nothing is applied). `problems` are the draft's;
+    `ftp_servers` is None while the draft is no whole cluster."""
 
     cluster: Cluster
     operator: bool
@@ -39,6 +40,7 @@ class Overview:
     revisions: list[Any]
     runs: list[Run]
     running: list[Run]
+    ftp_servers: ftp_servers.FtpServers | None
 
     @property
     def schedule(self) -> str:
@@ -71,6 +73,7 @@ def page(cluster: Cluster, user: User) -> Overview:
         revisions=list(cluster.revisions.select_related("author")[:8]),
         runs=runs,
         running=[r for r in runs if r.state in (Run.State.QUEUED, Run.State.RUNNING)],
+        ftp_servers=ftp_servers.part(cluster),
     )
 
 

@@ -149,6 +149,35 @@ def test_the_overview_tells_when_the_draft_differs(world: World, browse: As) -> 
     assert b"The draft differs from what is applied" in browse(world.bob).get(url).content
 
 
+def test_the_overview_tells_what_has_to_be_on_the_ftp_servers(world: World, browse: As) -> None:
+    url = reverse("clusters:cluster", args=[world.cluster.pk])
+    text = browse(world.victor).get(url).content.decode()
+    assert "On the FTP servers" in text
+    assert "for the draft" in text
+    for line in ("pasv_max_port=20000", "PassivePorts 10000 20000", "PassivePortRange 10000 20000", "RootRevoke off"):
+        assert line in text
+    for path in ("/etc/vsftpd.conf", "/etc/vsftpd/vsftpd.conf", "/etc/pure-ftpd/conf/PassivePortRange"):
+        assert path in text
+    assert "ip route replace default via 10.0.50.1" in text
+    assert text.count('data-copy="') == 5
+
+
+def test_the_ftp_servers_lines_are_those_of_what_is_applied(world: World, browse: As) -> None:
+    applied(world)
+    edit(world, world.bob, passive={"low": 30000, "high": 30999})
+    text = browse(world.bob).get(reverse("clusters:cluster", args=[world.cluster.pk])).content.decode()
+    assert "for what is applied" in text
+    assert "pasv_min_port=10000" in text
+    assert "pasv_min_port=30000" not in text
+
+
+def test_an_unfinished_draft_says_nothing_about_ftp_servers(world: World, browse: As) -> None:
+    edit(world, world.bob, vip="")
+    page = browse(world.bob).get(reverse("clusters:cluster", args=[world.cluster.pk]))
+    assert page.status_code == 200
+    assert b"On the FTP servers" not in page.content
+
+
 def test_a_revision_shows_what_it_changed(world: World, browse: As) -> None:
     applied(world)
     edit(world, world.bob, persistence_timeout=900)
