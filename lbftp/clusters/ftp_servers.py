@@ -64,6 +64,6 @@ def _daemon(found: list[Snippet]) -> DaemonPart:
         for file in one.files:
             places.setdefault(file.text, []).append((_FAMILIES[one.platform], file.path))
     lines = tuple(Lines(text, tuple(where)) for text, where in places.items())
-    check = next((one.check for one in found if one.check), "")
+    check = found[0].check if len({one.check for one in found}) == 1 else ""
     place = next((one.place for one in found if one.place), "")
     return DaemonPart(TITLES[found[0].daemon], lines, place, found[0].absent, found[0].restart, check)

@@ -15,12 +15,14 @@ from typing import Final
 from lbftp.core.lint import FTP_IDLE_TIMEOUT
 from lbftp.core.observe.ftpd import Daemon
 from lbftp.core.observe.observed import Platform
-from lbftp.core.render.artifact import HEADER
 from lbftp.core.spec import ClusterSpec, SpecError, cluster_name
 
 DAEMONS: Final[tuple[Daemon, ...]] = ("vsftpd", "proftpd", "pure-ftpd")
 TITLES: Final[dict[Daemon, str]] = {"vsftpd": "vsftpd", "proftpd": "ProFTPD", "pure-ftpd": "Pure-FTPd"}
-OWNER: Final = "# These lines come from lbftp and have to match the LVS routers. lbftp itself never writes this file."
+HEADER: Final = (
+    "# These lines come from lbftp, which never writes here: what the LVS routers need.",
+    "# Cluster: {name} (on the command line: manage.py lbftp status {name})",
+)
 
 # One file for one option, as Debian's pure-ftpd-wrapper(8) reads them.
 PURE_FTPD_FOLDER: Final = "/etc/pure-ftpd/conf"
@@ -35,7 +37,7 @@ _PATHS: Final[dict[tuple[Daemon, Platform], str]] = {
 _PLACES: Final[dict[Daemon, str]] = {
     "vsftpd": "At the end of the file: of two lines for one option the last counts.",
     "proftpd": "At the top of the file: of two lines for one directive the first counts.",
-    "pure-ftpd": "At the end of the file: of two lines for one option the last counts.",
+    "pure-ftpd": "At the end of pure-ftpd.conf: of two lines for one option the last counts.",
 }
 # Without the helper these would be needed; with it they break PASV.
 _ABSENT: Final[dict[Daemon, tuple[str, ...]]] = {
@@ -113,7 +115,7 @@ def _lines(spec: ClusterSpec, daemon: Daemon) -> tuple[str, ...]:
 
 
 def _header(spec: ClusterSpec) -> tuple[str, str]:
-    return OWNER, HEADER[1].format(name=cluster_name(spec.name))
+    return HEADER[0], HEADER[1].format(name=cluster_name(spec.name))
 
 
 def _vsftpd(spec: ClusterSpec) -> list[str]:
