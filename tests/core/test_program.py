@@ -90,7 +90,7 @@ def test_every_undo_is_tried_even_if_one_fails(tmp_path: Path) -> None:
     assert f"could not undo: Change {bad}" in done.stdout
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=60))
 def test_any_text_is_written_as_it_is_and_never_run(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("any")
