@@ -203,11 +203,11 @@ def _against(spec: ClusterSpec, other: ClusterSpec) -> Iterator[Problem]:
         yield _error(
             "FTP041", "vip", f"The VIP {spec.vip} already belongs to the cluster {other.name}.", "Choose another VIP."
         )
-    if spec.vrid == other.vrid:
+    if spec.vrrp.vrid == other.vrrp.vrid:
         yield _error(
             "FTP042",
             "vrid",
-            f"Virtual router id {spec.vrid} is already used by the cluster {other.name} on the same routers.",
+            f"Virtual router id {spec.vrrp.vrid} is already used by the cluster {other.name} on the same routers.",
             "Choose another one from 1 to 255.",
         )
     if spec.floating == other.floating:

@@ -98,12 +98,12 @@ def _mark(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
 def _router_id(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
     for name, text in sorted(observed.files.items()):
         foreign = name == keepalived.MAIN or (name.startswith(keepalived.INCLUDE_DIR) and name != path(spec.name))
-        if foreign and text and spec.vrid in keepalived.router_ids(text):
+        if foreign and text and spec.vrrp.vrid in keepalived.router_ids(text):
             yield _error(
                 observed,
                 "FTP112",
                 "vrid",
-                f"{name} already uses virtual router id {spec.vrid}.",
+                f"{name} already uses virtual router id {spec.vrrp.vrid}.",
                 "Choose another one from 1 to 255.",
             )
 

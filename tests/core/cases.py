@@ -9,7 +9,7 @@ from typing import Any
 
 from lbftp.core.observe.answer import observed
 from lbftp.core.observe.observed import Observed
-from lbftp.core.spec import ClusterSpec, RealServerSpec, RouterSpec
+from lbftp.core.spec import ClusterSpec, RealServerSpec, RouterSpec, Vrrp
 
 DATA = Path(__file__).parent / "data"
 GOLDEN = Path(__file__).parent / "golden"
@@ -30,8 +30,10 @@ GUIDE = ClusterSpec(
 
 
 def guide(**changes: Any) -> ClusterSpec:
-    """The guide's cluster with some values changed."""
-    return dataclasses.replace(GUIDE, **changes)
+    """The guide's cluster with some values changed; those of VRRP by their own names."""
+    names = {f.name for f in dataclasses.fields(Vrrp)}
+    vrrp = {name: changes.pop(name) for name in list(changes) if name in names}
+    return dataclasses.replace(GUIDE, **changes, vrrp=dataclasses.replace(GUIDE.vrrp, **vrrp))
 
 
 def answer(router: str, when: str) -> bytes:

@@ -37,8 +37,8 @@ def test_the_guide_s_cluster_has_no_problems() -> None:
     (guide(persistence_timeout=0), "FTP030"),
     (guide(persistence_timeout=60), "FTP031"),
     (guide(persistence_timeout=7200), "FTP032"),
-    (guide(control_port=2121), "FTP021"),
-    (guide(control_port=12000), "FTP020"),
+    (guide(control_ports=(2121,)), "FTP021"),
+    (guide(control_ports=(12000,)), "FTP020"),
 ])  # fmt: skip
 def test_each_rule_finds_its_problem(spec: ClusterSpec, code: str) -> None:
     assert code in codes(spec)

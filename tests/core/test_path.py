@@ -331,7 +331,7 @@ def test_a_spec_promises_the_guide() -> None:
     assert state_from_spec(GUIDE) == State()
     assert set(outcomes(state_from_spec(GUIDE)).values()) == {"ok"}
     assert state_from_spec(guide(passive=PortRange(30000, 31000))).marked[1] == Ports(30000, 31000)
-    assert outcomes(state_from_spec(guide(control_port=2121)))["pasv"] == "unreachable"
+    assert outcomes(state_from_spec(guide(control_ports=(2121,))))["pasv"] == "unreachable"
 
 
 @pytest.mark.parametrize("router", ["r1", "r2"])

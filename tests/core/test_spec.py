@@ -40,8 +40,8 @@ def test_another_value_is_another_digest() -> None:
     lambda text: RouterSpec("r", text, R1.public_address, "b", R1.internal_address, 1),
     lambda text: RouterSpec("r", "a", R1.public_address, text, R1.internal_address, 1),
     lambda text: from_json({**to_json(GUIDE), "vip": text}),
-    lambda text: from_json({**to_json(GUIDE), "floating": text}),
-    lambda text: from_json({**to_json(GUIDE), "internal_network": text}),
+    lambda text: from_json({**to_json(GUIDE), "floating": text or " "}),
+    lambda text: from_json({**to_json(GUIDE), "internal_network": text or " "}),
     lambda text: from_json({**to_json(GUIDE), "mark": text}),
     lambda text: from_json({**to_json(GUIDE), "passive": {"low": text, "high": 2000}}),
 ])  # fmt: skip

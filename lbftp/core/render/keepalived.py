@@ -43,9 +43,9 @@ def _instance(name: str, spec: ClusterSpec, router: RouterSpec, interface: str, 
         [
             "state BACKUP",
             f"interface {interface}",
-            f"virtual_router_id {spec.vrid}",
+            f"virtual_router_id {spec.vrrp.vrid}",
             f"priority {router.priority}",
-            f"advert_int {spec.advert_int}",
+            f"advert_int {spec.vrrp.advert_int}",
             *_block("virtual_ipaddress", [f"{floating} dev {interface}"]),
         ],
     )
