@@ -1,0 +1,359 @@
+"""Blocks -> what they mean: VRRP instances and groups, virtual and real servers, checks (keepalived.conf(5), 2.2).
+
+Defaults are keepalived's. An option that is not understood, or has a value that keepalived would not take, is kept as
+a block in `others`: nothing is lost, and nothing is raised here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, ip_address, ip_interface
+from typing import Final, Literal
+
+from lbftp.core.observe.keepalived.tree import Block, Config
+from lbftp.core.spec.values import Address, Family, Interface
+
+CHECKS: Final = frozenset({
+    "TCP_CHECK", "MISC_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "BFD_CHECK", "UDP_CHECK", "PING_CHECK",
+    "FILE_CHECK",
+})  # fmt: skip
+FLAGS: Final = frozenset({"sh-port", "sh-fallback", "mh-port", "mh-fallback"})
+_ON: Final = frozenset({"on", "true", "yes"})
+_OFF: Final = frozenset({"off", "false", "no"})
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A vrrp_instance. `advert_int` and `preempt_delay` are as written; `addresses` includes the excluded ones."""
+
+    block: Block
+    name: str
+    state: str
+    interface: str
+    vrid: int | None
+    priority: int
+    advert_int: str
+    preempt: bool
+    preempt_delay: str
+    unicast_source: str
+    unicast_peers: tuple[str, ...]
+    addresses: tuple[Interface, ...]
+    track_interfaces: tuple[str, ...]
+    authentication: bool
+    others: tuple[Block, ...]
+
+    def holds(self, address: Address | None) -> bool:
+        return any(a.ip == address for a in self.addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncGroup:
+    block: Block
+    name: str
+    members: tuple[str, ...]
+    others: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A health check; numbers are None where nothing is said."""
+
+    block: Block
+    kind: str
+    connect_port: int | None
+    connect_timeout: int | None
+    retry: int | None
+    misc_path: str
+    others: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RealServer:
+    """`name` is the comment line above, if it is one word; `port` is 0 where none is given."""
+
+    block: Block
+    address: Address | None
+    port: int
+    name: str
+    weight: int
+    upper: int
+    lower: int
+    inhibit: bool
+    method: str
+    checks: tuple[Check, ...]
+    others: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualServer:
+    """A virtual_server: by `kind` its `mark`, its address and port, or the name of its group.
+
+    `persistence` is in seconds, 0: none. `granularity` is a prefix length, None where nothing is said.
+    """
+
+    block: Block
+    kind: Literal["fwmark", "address", "group"]
+    mark: int | None
+    address: Address | None
+    port: int
+    group: str
+    family: Family
+    scheduler: str
+    flags: tuple[str, ...]
+    method: str
+    persistence: int
+    granularity: int | None
+    delay_loop: int
+    quorum: int
+    inhibit: bool
+    sorry: Address | None
+    connect_timeout: int | None
+    retry: int | None
+    real_servers: tuple[RealServer, ...]
+    others: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """global_defs, as far as it matters here. `sync_daemon` are the words after lvs_sync_daemon."""
+
+    sync_daemon: tuple[str, ...]
+    script_security: bool
+    others: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A whole configuration. `groups` are virtual_server_group blocks: name -> marks in it."""
+
+    instances: tuple[Instance, ...]
+    sync_groups: tuple[SyncGroup, ...]
+    virtual_servers: tuple[VirtualServer, ...]
+    mark_groups: dict[str, tuple[int, ...]]
+    globals: Globals
+
+
+def meaning(config: Config) -> Meaning:
+    """What `config` means. Raises nothing."""
+    return Meaning(
+        tuple(_instance(b) for b in config.named("vrrp_instance")),
+        tuple(_sync_group(b) for b in config.named("vrrp_sync_group")),
+        tuple(s for b in config.named("virtual_server") if (s := _virtual_server(b)) is not None),
+        {_word(b, 1): _marks(b) for b in config.named("virtual_server_group")},
+        _globals([c for b in config.named("global_defs") for c in b.children]),
+    )
+
+
+@dataclass(slots=True)
+class _Options:
+    """A block's statements, taken by name; what nobody took is left. The last of several of one name counts."""
+
+    found: dict[str, list[Block]] = field(default_factory=dict)
+    bad: list[Block] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, blocks: Iterable[Block]) -> _Options:
+        options = cls()
+        for block in blocks:
+            options.found.setdefault(block.name, []).append(block)
+        return options
+
+    def blocks(self, name: str) -> list[Block]:
+        return self.found.pop(name, [])
+
+    def word(self, name: str, default: str = "") -> str:
+        blocks = self.blocks(name)
+        return _word(blocks[-1], 1) if blocks else default
+
+    def number(self, *names: str) -> int | None:
+        """The number of the last of `names` that is there; a value that is none stays among the others."""
+        value = None
+        for name in names:
+            for block in self.blocks(name):
+                number = as_number(_word(block, 1))
+                if number is None:
+                    self.bad.append(block)
+                else:
+                    value = number
+        return value
+
+    def flag(self, name: str) -> bool:
+        blocks = self.blocks(name)
+        return bool(blocks) and _word(blocks[-1], 1).lower() not in _OFF
+
+    def items(self, name: str) -> Iterator[Block]:
+        for block in self.blocks(name):
+            yield from block.children
+
+    def take(self, name: str, read: Callable[[str], object | None]) -> None:
+        """Leaves the option `name` among the others if `read` makes nothing of its word."""
+        for block in self.found.get(name, []):
+            if read(_word(block, 1)) is None:
+                self.bad.append(block)
+
+    def rest(self) -> tuple[Block, ...]:
+        left = [*self.bad, *(b for blocks in self.found.values() for b in blocks)]
+        return tuple(sorted(left, key=lambda b: (b.file, b.line)))
+
+
+def as_number(word: str) -> int | None:
+    return int(word) if word.isascii() and word.isdigit() and len(word) <= 10 else None
+
+
+def _word(block: Block, index: int) -> str:
+    return block.words[index] if index < len(block.words) else ""
+
+
+def _address(word: str) -> Address | None:
+    try:
+        return ip_address(word.partition("/")[0]) if "%" not in word else None
+    except ValueError:
+        return None
+
+
+def _floating(block: Block) -> Interface | None:
+    """An address line of an instance: `ADDRESS[/LENGTH] [dev …]`; without a length it is a host's."""
+    try:
+        return ip_interface(block.name) if "%" not in block.name else None
+    except ValueError:
+        return None
+
+
+def _instance(block: Block) -> Instance:
+    options = _Options.of(block.children)
+    held = [*options.items("virtual_ipaddress"), *options.items("virtual_ipaddress_excluded")]
+    return Instance(
+        block,
+        _word(block, 1),
+        options.word("state", "BACKUP"),
+        options.word("interface"),
+        options.number("virtual_router_id"),
+        _or(options.number("priority"), 100),
+        options.word("advert_int", "1"),
+        not options.flag("nopreempt"),
+        options.word("preempt_delay", "0"),
+        options.word("unicast_src_ip"),
+        tuple(b.name for b in options.items("unicast_peer")),
+        tuple(a for b in held if (a := _floating(b)) is not None),
+        tuple(b.name for b in options.items("track_interface")),
+        bool(options.blocks("authentication")),
+        (*(b for b in held if _floating(b) is None), *options.rest()),
+    )
+
+
+def _sync_group(block: Block) -> SyncGroup:
+    options = _Options.of(block.children)
+    members = tuple(b.name for b in options.items("group"))
+    return SyncGroup(block, _word(block, 1), members, options.rest())
+
+
+def _marks(block: Block) -> tuple[int, ...]:
+    numbers = (as_number(_word(b, 1)) for b in block.children if b.name == "fwmark")
+    return tuple(n for n in numbers if n is not None)
+
+
+def _virtual_server(block: Block) -> VirtualServer | None:
+    """None for a head that names no service."""
+    word, second = _word(block, 1), _word(block, 2)
+    kind: Literal["fwmark", "address", "group"] = (
+        "fwmark" if word == "fwmark" else "group" if word == "group" else "address"
+    )
+    mark, address = as_number(second) if kind == "fwmark" else None, _address(word) if kind == "address" else None
+    if (kind == "fwmark" and mark is None) or (kind == "address" and address is None):
+        return None
+    options = _Options.of(block.children)
+    servers = tuple(_real_server(b) for b in options.blocks("real_server"))
+    family = _family(options.word("ip_family"), address, servers)
+    options.take("sorry_server", _address)
+    persistence = options.blocks("persistence_timeout")
+    return VirtualServer(
+        block=block,
+        kind=kind,
+        mark=mark,
+        address=address,
+        port=_or(as_number(second), 0) if kind == "address" else 0,
+        group=second if kind == "group" else "",
+        family=family,
+        scheduler=_last(options, ("lb_algo", "lvs_sched"), "wlc"),
+        flags=tuple(sorted(name for name in FLAGS if options.flag(name))),
+        method=_last(options, ("lb_kind", "lvs_method"), "NAT").upper(),
+        # Without a number six minutes (keepalived.conf(5)).
+        persistence=_or(as_number(_word(persistence[-1], 1)), 360) if persistence else 0,
+        granularity=_granularity(options.word("persistence_granularity")),
+        delay_loop=_or(options.number("delay_loop"), 60),
+        quorum=_or(options.number("quorum"), 1),
+        inhibit=options.flag("inhibit_on_failure"),
+        sorry=_address(options.word("sorry_server")),
+        connect_timeout=options.number("connect_timeout"),
+        retry=options.number("retry"),
+        real_servers=servers,
+        others=options.rest(),
+    )
+
+
+def _family(word: str, address: Address | None, servers: tuple[RealServer, ...]) -> Family:
+    """By ip_family, else by the addresses, else IPv4, as keepalived does."""
+    known = [address, *(s.address for s in servers)]
+    first = next((a for a in known if a is not None), IPv4Address(0))
+    if word:
+        return 6 if word == "inet6" else 4
+    return 6 if first.version == 6 else 4
+
+
+def _last(options: _Options, names: tuple[str, ...], default: str) -> str:
+    """The option under either of its names, whichever comes later."""
+    blocks = sorted((b for name in names for b in options.blocks(name)), key=lambda b: b.line)
+    return _word(blocks[-1], 1) if blocks else default
+
+
+def _granularity(word: str) -> int | None:
+    """A prefix length: IPv4 writes it as a mask, IPv6 as the number."""
+    try:
+        return as_number(word) if "." not in word else ip_interface(f"0.0.0.0/{word}").network.prefixlen
+    except ValueError:
+        return None
+
+
+def _real_server(block: Block) -> RealServer:
+    options = _Options.of(block.children)
+    checks = tuple(_check(b) for b in block.children if b.name in CHECKS)
+    for name in CHECKS:
+        options.blocks(name)
+    named = block.comment if len(block.comment.split()) == 1 else ""
+    return RealServer(
+        block=block,
+        address=_address(_word(block, 1)),
+        port=_or(as_number(_word(block, 2)), 0),
+        name=named,
+        weight=_or(options.number("weight"), 1),
+        upper=_or(options.number("uthreshold"), 0),
+        lower=_or(options.number("lthreshold"), 0),
+        inhibit=options.flag("inhibit_on_failure"),
+        method=_last(options, ("lb_kind", "lvs_method"), "").upper(),
+        checks=checks,
+        others=options.rest(),
+    )
+
+
+def _check(block: Block) -> Check:
+    options = _Options.of(block.children)
+    return Check(
+        block,
+        block.name,
+        options.number("connect_port"),
+        options.number("connect_timeout", "misc_timeout"),
+        options.number("retry"),
+        options.word("misc_path"),
+        options.rest(),
+    )
+
+
+def _globals(blocks: list[Block]) -> Globals:
+    options = _Options.of(blocks)
+    daemon = options.blocks("lvs_sync_daemon")
+    return Globals(daemon[-1].words[1:] if daemon else (), options.flag("enable_script_security"), options.rest())
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value
