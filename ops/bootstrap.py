@@ -7,6 +7,7 @@ a stamp is made anew. When everything is there it takes a few milliseconds and s
 from __future__ import annotations
 
 import argparse
+import ctypes
 import fcntl
 import hashlib
 import json
@@ -30,10 +31,13 @@ PROGRAMS = {
         "iptables-restore": "iptables",
         "ipvsadm": "ipvsadm",
         "ip": "iproute2",
+        "nft": "nftables",
     },
     "browser": {"chromium": "chromium"},
     "bench": {"ssh": "openssh-client", "sshd": "openssh-server"},
 }
+# What a browser's driver links to and no package of Python's brings along.
+LIBRARIES = {"browser": {"libatomic.so.1": "libatomic1"}}
 # FTP servers that judge the lines which lbftp says for them. Debian lets only one be installed, and starts it; so these
 # are unpacked into a folder of their own, where they do nothing until a test starts them.
 UNPACKED = {"checkers": ("proftpd-core", "pure-ftpd", "pure-ftpd-common", "vsftpd")}
@@ -84,9 +88,19 @@ def ensure_programs(groups: list[str]) -> None:
     """Every program of the groups can be found, by Debian's packages if need be."""
     wanted = {program: package for group in groups for program, package in PROGRAMS[group].items()}
     path = os.pathsep.join([os.environ.get("PATH", "/usr/bin:/bin"), ADMIN_PATH])
-    missing = sorted({package for program, package in wanted.items() if shutil.which(program, path=path) is None})
+    libraries = {name: package for group in groups for name, package in LIBRARIES.get(group, {}).items()}
+    missing = {package for program, package in wanted.items() if shutil.which(program, path=path) is None}
+    missing |= {package for name, package in libraries.items() if not _linkable(name)}
     if missing:
-        apt_install(missing)
+        apt_install(sorted(missing))
+
+
+def _linkable(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def ensure_unpacked(groups: list[str]) -> None:
