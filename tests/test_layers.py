@@ -20,7 +20,7 @@ LAYERS = [
     ("migrations", r"lbftp\.\w+\.migrations\..*"),
     ("faces", r"lbftp\.(asgi|urls|settings)"),
     ("models", r"lbftp\.\w+\.(models|apps)|lbftp\.changes\.states|lbftp\.inventory\.(fields|crypto)|lbftp(\.\w+)?"),
-    ("specs", r"lbftp\.clusters\.specs"),
+    ("specs", r"lbftp\.clusters\.(specs|drafts)"),
     ("access", r"lbftp\.accounts\.access"),
     ("publish", r"lbftp\.live\.publish"),
     ("services", r"lbftp\.\w+\.services(\..*)?|lbftp\.changes\.(errors|approvals)"),

@@ -15,7 +15,7 @@ from lbftp.changes.models import ChangeRequest, Run
 from lbftp.changes.services import outcomes, runs
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.services import save_draft
-from lbftp.clusters.specs import draft_defaults
+from lbftp.clusters.drafts import complete
 from lbftp.core.job import Job
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
 
@@ -136,15 +136,20 @@ def facts(name: str, number: int) -> dict[str, Any]:
 
 
 def draft(**changes: Any) -> dict[str, Any]:
-    return {
-        **draft_defaults(),
+    given = {
         "vip": "192.0.2.100",
         "floating": "10.0.50.1",
         "internal_network": "10.0.50.0/24",
         "routers": [{"name": "r1", "priority": 100}, {"name": "r2", "priority": 50}],
         "real_servers": [{"name": "ftp1", "weight": 1}, {"name": "ftp2", "weight": 1}],
-        **changes,
     }
+    return complete({**given, **changes})
+
+
+def draft6(**changes: Any) -> dict[str, Any]:
+    """The same cluster over both IP versions."""
+    given = {"vip6": "2001:db8::100", "floating6": "fd00:50::1", "internal_network6": "fd00:50::/64"}
+    return draft(**{**given, **changes})
 
 
 def host_key() -> str:

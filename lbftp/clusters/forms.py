@@ -11,7 +11,7 @@ from django.forms.boundfield import BoundField
 
 from lbftp.accounts.models import Team
 from lbftp.clusters.models import Cluster
-from lbftp.clusters.specs import PRIORITIES, draft_defaults
+from lbftp.clusters.drafts import PRIORITIES, draft_defaults
 from lbftp.core.spec import SCHEDULERS
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
 from lbftp.web.forms import ServiceForm

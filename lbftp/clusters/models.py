@@ -10,11 +10,10 @@ from lbftp.inventory.models import Credential, ProbeHost
 
 
 class Cluster(models.Model):
-    """One FTP cluster. `draft` has the form of a spec without what the inventory knows; see clusters/specs.py.
+    """One FTP cluster. `draft` has the form of a spec's JSON (core.spec) without what the inventory knows: its routers are
+    [{"name", "priority"}], its real servers [{"name", "weight", "upper_threshold", "lower_threshold"}].
 
-    draft = {"vip", "floating", "internal_network", "mark", "control_port", "passive": {"low", "high"}, "scheduler",
-             "persistence_timeout", "vrid", "advert_int", "check": {"delay_loop", "connect_timeout", "retry"},
-             "routers": [{"name", "priority"}], "real_servers": [{"name", "weight"}]}
+    See clusters/drafts.py. Addresses that are not given yet are ''.
     """
 
     class State(models.TextChoices):

@@ -11,8 +11,9 @@ from django.db import IntegrityError, transaction
 from lbftp.accounts.models import Role, Team
 from lbftp.accounts.services import require
 from lbftp.changes.errors import Invalid, Refused
+from lbftp.clusters.drafts import DRAFT_FIELDS, complete
 from lbftp.clusters.models import Cluster
-from lbftp.clusters.specs import DRAFT_FIELDS, check_values, draft_defaults
+from lbftp.clusters.specs import check_values
 from lbftp.core.spec import SpecError, cluster_name
 from lbftp.inventory.models import Credential, ProbeHost
 
@@ -20,6 +21,8 @@ from lbftp.inventory.models import Credential, ProbeHost
 _COMMENT: Final = re.compile(r"[\w .,:/()+@#%&=!?*-]{0,200}")
 _PATH: Final = re.compile(r"[\w./+@=-]{0,200}")
 _PROBE_FIELDS: Final = ("host", "account", "path")
+# What a file holds beside the draft.
+_BESIDE: Final = ("name", "comment", "probe")
 
 
 def save_draft(  # noqa: PLR0913 - the form's fields
@@ -39,7 +42,7 @@ def save_draft(  # noqa: PLR0913 - the form's fields
     A draft may be incomplete; values that could never be right raise Invalid. Nothing happens on any router.
     """
     require(user, team, Role.OPERATOR)
-    draft = {k: v for k, v in draft.items() if k != "name"}
+    draft = complete({k: v for k, v in draft.items() if k != "name"})
     _check(name, comment, draft, probe_path)
     _check_probe(team, probe_host, probe_account)
     with transaction.atomic():
@@ -55,15 +58,16 @@ def save_draft(  # noqa: PLR0913 - the form's fields
 def load(*, user: User, team: Team, data: object) -> Cluster:
     """Creates or edits the draft of the cluster that `data` names (the form that `dump` gives).
 
-    What `data` leaves out gets the guide's default, so that a file means the same whatever was there before.
+    What `data` leaves out gets the guide's default, so that a file means the same whatever was there before. Names of
+    earlier versions (control_port, vrid, advert_int) are translated.
     """
     if not isinstance(data, dict):
         raise Invalid.at("cluster", "It is not a mapping of fields.", "Begin with `name:` and the fields of `dump`.")
-    known = {"name", "comment", "probe", *DRAFT_FIELDS}
-    if unknown := sorted(map(str, set(data) - known)):
+    draft = complete({k: v for k, v in data.items() if k not in _BESIDE})
+    known = {*_BESIDE, *DRAFT_FIELDS}
+    if unknown := sorted(map(str, set(draft) - known)):
         raise Invalid.at(unknown[0], "It is not a field of a cluster.", f"Known fields: {', '.join(sorted(known))}.")
     name = str(data.get("name", ""))
-    draft = draft_defaults() | {k: data[k] for k in DRAFT_FIELDS if k in data}
     return save_draft(
         user=user,
         team=team,

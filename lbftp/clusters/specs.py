@@ -3,55 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, ip_address, ip_interface
 from typing import Any, Final
 
 from lbftp.accounts.models import Team
+from lbftp.clusters.drafts import Draft, complete
 from lbftp.clusters.models import Cluster
 from lbftp.core.lint import lint, lint_others
 from lbftp.core.problem import Problem
-from lbftp.core.spec import ClusterSpec, HealthCheck, PortRange, SpecError, from_json
+from lbftp.core.spec import FAMILIES, ClusterSpec, Family, SpecError, from_json
+from lbftp.core.spec.values import Interface
 from lbftp.inventory.models import RealServer, Router
 
-Draft = Mapping[str, Any]
-
-# The guide's: the router with the higher number is the master.
-PRIORITIES: Final = (100, 50)
-DRAFT_FIELDS: Final = (
-    "vip",
-    "floating",
-    "internal_network",
-    "mark",
-    "control_port",
-    "passive",
-    "scheduler",
-    "persistence_timeout",
-    "vrid",
-    "advert_int",
-    "check",
-    "routers",
-    "real_servers",
-)
-
-
-def draft_defaults() -> dict[str, Any]:
-    """A draft with the guide's values, nothing chosen yet."""
-    check, passive = HealthCheck(), PortRange(10000, 20000)
-    return {
-        "vip": "",
-        "floating": "",
-        "internal_network": "",
-        "mark": 21,
-        "control_port": 21,
-        "passive": {"low": passive.low, "high": passive.high},
-        "scheduler": "wlc",
-        "persistence_timeout": 360,
-        "vrid": 21,
-        "advert_int": 1,
-        "check": {"delay_loop": check.delay_loop, "connect_timeout": check.connect_timeout, "retry": check.retry},
-        "routers": [],
-        "real_servers": [],
-    }
+_FIELDS: Final[dict[Family, tuple[str, str, str]]] = {
+    4: ("vip", "floating", "internal_network"),
+    6: ("vip6", "floating6", "internal_network6"),
+}
+# What each side's own address should be near to, where a router has several.
+_NEAR: Final = {"public": 0, "internal": 1}
 
 
 def spec_of(cluster: Cluster) -> ClusterSpec:
@@ -61,23 +30,24 @@ def spec_of(cluster: Cluster) -> ClusterSpec:
 
 def spec_of_draft(draft: Draft, team: Team, name: str) -> ClusterSpec:
     """`spec_of` for a draft that is not saved yet."""
+    draft = complete(draft)
     routers = {r.name: r for r in Router.objects.filter(team=team)}
-    servers = {s.name: s.address for s in RealServer.objects.filter(team=team)}
-    floats = {str(draft.get("vip")), str(draft.get("floating"))} | _floating_elsewhere(team, name)
+    servers = {s.name: s for s in RealServer.objects.filter(team=team)}
+    floats = _floating(draft) | _floating_elsewhere(team, name)
     return _assemble(
         {**draft, "name": name},
         lambda item: _router(item, routers, draft, floats),
-        lambda item: {**item, "address": _known("real_servers", item, servers)},
+        lambda item: _server(item, servers),
     )
 
 
 def check_values(draft: Draft, name: str) -> None:
     """Raises SpecError if a value that is there could never be right; what is missing or unchosen yet is let pass."""
-    given = {k: v for k, v in draft.items() if v not in ("", None)}
-    stand_ins = {"vip": "192.0.2.1", "floating": "10.0.0.1", "internal_network": "10.0.0.0/24"}
+    given = {k: v for k, v in complete(draft).items() if v not in ("", None)}
+    stand_ins = {} if "vip6" in given else {"vip": "192.0.2.1"}
     numbers = iter(range(1, 1 << 16))
-    _assemble(
-        {"routers": [], "real_servers": [], **stand_ins, **given, "name": name},
+    _from_items(
+        {**stand_ins, **given, "name": name},
         lambda item: {**item, **_STAND_IN_ROUTER},
         lambda item: {**item, "address": str(IPv4Address(next(numbers)))},
     )
@@ -135,21 +105,25 @@ _STAND_IN_ROUTER: Final = {
 }
 
 
-def _assemble(
-    data: dict[str, Any],
-    router: Callable[[dict[str, Any]], dict[str, Any]],
-    server: Callable[[dict[str, Any]], dict[str, Any]],
-) -> ClusterSpec:
-    for field in ("vip", "floating", "internal_network"):
-        if not data.get(field):
-            raise SpecError(field, "is missing")
-    return from_json(
-        {
-            **data,
-            "routers": [router(i) for i in _items(data, "routers")],
-            "real_servers": [server(i) for i in _items(data, "real_servers")],
-        }
-    )
+Fill = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def _assemble(data: dict[str, Any], router: Fill, server: Fill) -> ClusterSpec:
+    """Like `_from_items`, for a cluster that has to be whole."""
+    for family in FAMILIES:
+        vip, *inner = _FIELDS[family]
+        for field in inner if data[vip] and data["forwarding"] == "NAT" else ():
+            if not data[field]:
+                raise SpecError(field, "is missing: with NAT the real servers answer through the routers")
+    return _from_items(data, router, server)
+
+
+def _from_items(data: dict[str, Any], router: Fill, server: Fill) -> ClusterSpec:
+    machines = {
+        "routers": [router(i) for i in _items(data, "routers")],
+        "real_servers": [server(i) for i in _items(data, "real_servers")],
+    }
+    return from_json({**data, **machines})
 
 
 def _items(data: Draft, field: str) -> list[dict[str, Any]]:
@@ -171,37 +145,73 @@ def _router(item: dict[str, Any], routers: Mapping[str, Router], draft: Draft, f
     row: Router = _known("routers", item, routers)
     if not row.facts.get("interfaces"):
         raise SpecError("routers", f"{row.name} was never looked at: confirm its host key, then look again")
+    nat = draft.get("forwarding") == "NAT"
     return {
         **item,
-        "public_interface": row.public_interface,
-        "public_address": _own_address(row, "public_interface", floats, str(draft.get("vip"))),
-        "internal_interface": row.internal_interface,
-        "internal_address": _own_address(row, "internal_interface", floats, str(draft.get("floating"))),
+        "public_interface": _chosen(row, "public"),
+        "internal_interface": _chosen(row, "internal"),
+        **_own_addresses(row, "public", draft, floats, needed=True),
+        **_own_addresses(row, "internal", draft, floats, needed=nat),
     }
 
 
-def _own_address(row: Router, field: str, floats: set[str], near: str) -> str:
-    """The router's own IPv4 address on the chosen interface: never a floating one, if possible in `near`'s network."""
-    name = getattr(row, field)
+def _server(item: dict[str, Any], servers: Mapping[str, RealServer]) -> dict[str, Any]:
+    row: RealServer = _known("real_servers", item, servers)
+    return {**item, "address": row.address, "address6": row.address6}
+
+
+def _chosen(row: Router, side: str) -> str:
+    name = str(getattr(row, f"{side}_interface"))
     if not name:
-        raise SpecError("routers", f"the {field.replace('_', ' ')} of {row.name} is not chosen: choose it on its page")
-    found = [a for i in row.facts["interfaces"] if i["name"] == name for a in i.get("addresses", []) if "." in a]
-    own = [IPv4Interface(a) for a in found if a.partition("/")[0] not in floats]
-    if not own:
-        raise SpecError(
-            "routers", f"{row.name} has no IPv4 address of its own on {name}: look again, or choose another"
-        )
-    return str(min(own, key=lambda a: not _holds(a, near)))
+        raise SpecError("routers", f"the {side} interface of {row.name} is not chosen: choose it on its page")
+    return name
 
 
-def _holds(address: IPv4Interface, near: str) -> bool:
+def _own_addresses(row: Router, side: str, draft: Draft, floats: set[str], *, needed: bool) -> dict[str, str | None]:
+    """The router's own addresses on one side, for the IP versions that the cluster has. SpecError if one is needed."""
+    found: dict[str, str | None] = {}
+    for family in FAMILIES:
+        field = f"{side}_address" + ("6" if family == 6 else "")
+        found[field] = None
+        if draft.get(_FIELDS[family][0]):
+            own = _own(row, _chosen(row, side), family, floats)
+            near = str(draft.get(_FIELDS[family][_NEAR[side]]))
+            found[field] = str(min(own, key=lambda a, near=near: not _holds(a, near))) if own else None  # type: ignore[misc]
+            if needed and not own:
+                raise SpecError("routers", _NO_ADDRESS.format(row.name, family, _chosen(row, side)))
+    return found
+
+
+_NO_ADDRESS: Final = "{} has no IPv{} address of its own on {}: look again, or choose another interface"
+
+
+def _own(row: Router, name: str, family: Family, floats: set[str]) -> list[Interface]:
+    """Its addresses on interface `name`: no floating one, which a master holds beside its own, no link-local one."""
+    texts = [a for i in row.facts["interfaces"] if i["name"] == name for a in i.get("addresses", [])]
+    parsed = [ip_interface(text) for text in texts]
+    return [a for a in parsed if a.version == family and not a.ip.is_link_local and str(a.ip) not in floats]
+
+
+def _holds(address: Interface, near: str) -> bool:
     try:
-        return IPv4Address(near) in address.network
+        return ip_address(near) in address.network
     except ValueError:
         return False
 
 
+def _floating(draft: Draft) -> set[str]:
+    """VIPs and floating addresses of a draft, as they are written canonically."""
+    return {_canonical(str(draft.get(field))) for names in _FIELDS.values() for field in names[:2]}
+
+
+def _canonical(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return text
+
+
 def _floating_elsewhere(team: Team, name: str) -> set[str]:
-    """VIPs and floating addresses of the team's other clusters: a master holds them beside its own."""
+    """Those of the team's other clusters: a master holds them beside its own."""
     drafts = Cluster.objects.filter(team=team).exclude(name=name).values_list("draft", flat=True)
-    return {str(d.get(field)) for d in drafts for field in ("vip", "floating")}
+    return {address for draft in drafts for address in _floating(draft)}

@@ -76,18 +76,29 @@ class ProbeHost(SshHost):
 
 
 class RealServer(models.Model):
-    """An FTP server behind the routers."""
+    """An FTP server behind the routers. It has an IPv4 address, an IPv6 address or both."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="real_servers")
     name = models.CharField(max_length=32, validators=[host_name_validator])
-    address = models.GenericIPAddressField(protocol="IPv4")
+    address = models.GenericIPAddressField(protocol="IPv4", null=True)
+    address6 = models.GenericIPAddressField(protocol="IPv6", null=True)
 
     class Meta:
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(fields=["team", "name"], name="one_real_server_name_per_team"),
             models.UniqueConstraint(fields=["team", "address"], name="one_real_server_address_per_team"),
+            models.UniqueConstraint(fields=["team", "address6"], name="one_real_server_address6_per_team"),
+            models.CheckConstraint(
+                condition=models.Q(address__isnull=False) | models.Q(address6__isnull=False),
+                name="real_server_has_an_address",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.address})"
+        return f"{self.name} ({', '.join(self.addresses)})"
+
+    @property
+    def addresses(self) -> list[str]:
+        """Those it has, IPv4 first."""
+        return [address for address in (self.address, self.address6) if address]

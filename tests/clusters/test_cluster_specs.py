@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from lbftp.clusters.drafts import draft_defaults
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.services import save_draft
-from lbftp.clusters.specs import check_draft, draft_defaults, spec_of
+from lbftp.clusters.specs import check_draft, spec_of
 from lbftp.core.spec import SpecError, from_json, to_json
 from tests.worlds import World, applied, draft, edit, facts
 

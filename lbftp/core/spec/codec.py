@@ -31,7 +31,7 @@ def to_json(spec: ClusterSpec) -> dict[str, Any]:
 
 def from_json(data: dict[str, Any]) -> ClusterSpec:
     """The spec that `to_json` wrote, or one typed by a person. Raises SpecError naming the field."""
-    data = _modern(dict(data))
+    data = modern(dict(data))
     known = {f.name for f in fields(ClusterSpec)}
     if unknown := sorted(set(data) - known):
         raise SpecError(unknown[0], "is not a field of a cluster; known fields: " + ", ".join(sorted(known)))
@@ -43,12 +43,11 @@ def from_json(data: dict[str, Any]) -> ClusterSpec:
         raise SpecError("cluster", f"does not have the expected form: {error}") from error
 
 
-def _modern(data: dict[str, Any]) -> dict[str, Any]:
-    """The form of today for what earlier versions wrote."""
-    if "control_port" in data:
-        data.setdefault("control_ports", [data.pop("control_port")])
-    old = {name: data.pop(name) for name in ("vrid", "advert_int") if name in data}
-    if old and "vrrp" not in data:
+def modern(data: dict[str, Any]) -> dict[str, Any]:
+    """The form of today for what earlier versions wrote; changes `data`. An old name beside its new one is left."""
+    if "control_port" in data and "control_ports" not in data:
+        data["control_ports"] = [data.pop("control_port")]
+    if "vrrp" not in data and (old := {name: data.pop(name) for name in ("vrid", "advert_int") if name in data}):
         data["vrrp"] = {**old, "internal_vrid": old.get("vrid", 21)}
     return data
 
