@@ -13,9 +13,9 @@ from lbftp.accounts.models import Membership, Role, Team
 from lbftp.changes import services
 from lbftp.changes.models import ChangeRequest, Run
 from lbftp.changes.services import outcomes, runs
+from lbftp.clusters.drafts import complete
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.services import save_draft
-from lbftp.clusters.drafts import complete
 from lbftp.core.job import Job
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
 
@@ -63,7 +63,10 @@ def build() -> World:
     client = ProbeHost.objects.create(
         team=team, name="client", address="127.0.0.1", port=2203, credential=key, host_key=host_key()
     )
-    ftp1, ftp2 = (RealServer.objects.create(team=team, name=f"ftp{n}", address=f"10.0.50.1{n}") for n in (1, 2))
+    ftp1, ftp2 = (
+        RealServer.objects.create(team=team, name=f"ftp{n}", address=f"10.0.50.1{n}", address6=f"fd00:50::1{n}")
+        for n in (1, 2)
+    )
     cluster = save_draft(
         user=people["alice"],
         team=team,
@@ -127,8 +130,9 @@ def facts(name: str, number: int) -> dict[str, Any]:
         "keepalived": "2.2.7",
         "interfaces": [
             {"name": "eth0", "addresses": ["10.0.2.15/24"]},
-            {"name": "eth1", "addresses": [f"192.0.2.{number + 1}/24", "fe80::1/64"]},
-            {"name": "eth2", "addresses": [f"10.0.50.{number + 1}/24"]},
+            {"name": "eth1", "addresses": [f"192.0.2.{number + 1}/24", f"2001:db8::{number + 1}/64", "fe80::1/64"]},
+            {"name": "eth2", "addresses": [f"10.0.50.{number + 1}/24", f"fd00:50::{number + 1}/64", "fe80::2/64"]},
+            {"name": "eth3", "addresses": ["fe80::3/64"]},
         ],
         "modules": [],
         "warnings": [],

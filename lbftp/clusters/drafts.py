@@ -1,4 +1,4 @@
-"""The form of a draft: a spec's JSON without what the inventory knows. Everything is read off the model's dataclasses."""
+"""The form of a draft: a spec's JSON without what the inventory knows, read off the model's dataclasses."""
 
 from __future__ import annotations
 

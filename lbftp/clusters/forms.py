@@ -10,8 +10,8 @@ from django import forms
 from django.forms.boundfield import BoundField
 
 from lbftp.accounts.models import Team
-from lbftp.clusters.models import Cluster
 from lbftp.clusters.drafts import PRIORITIES, draft_defaults
+from lbftp.clusters.models import Cluster
 from lbftp.core.spec import SCHEDULERS
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
 from lbftp.web.forms import ServiceForm

@@ -10,10 +10,10 @@ from lbftp.inventory.models import Credential, ProbeHost
 
 
 class Cluster(models.Model):
-    """One FTP cluster. `draft` has the form of a spec's JSON (core.spec) without what the inventory knows: its routers are
-    [{"name", "priority"}], its real servers [{"name", "weight", "upper_threshold", "lower_threshold"}].
+    """One FTP cluster. `draft` has the form of a spec's JSON without what the inventory knows (clusters/drafts.py).
 
-    See clusters/drafts.py. Addresses that are not given yet are ''.
+    Its routers are [{"name", "priority"}], its real servers [{"name", "weight", "upper_threshold",
+    "lower_threshold"}]; addresses that are not given yet are ''.
     """
 
     class State(models.TextChoices):

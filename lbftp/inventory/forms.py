@@ -95,10 +95,25 @@ class RealServerForm(ServiceForm):
         max_length=32, validators=[host_name_validator], widget=forms.TextInput({**_MONO, "placeholder": "ftp1"})
     )
     address = forms.GenericIPAddressField(
+        label="IPv4 address",
         protocol="IPv4",
+        required=False,
         widget=forms.TextInput({**_MONO, "placeholder": "10.0.50.11"}),
-        help_text="Its address on the internal network.",
+        help_text="On the network behind the routers.",
     )
+    address6 = forms.GenericIPAddressField(
+        label="IPv6 address",
+        protocol="IPv6",
+        required=False,
+        widget=forms.TextInput({**_MONO, "placeholder": "fd00:50::11"}),
+        help_text="Only for clusters that serve IPv6.",
+    )
+
+
+class AddressesForm(RealServerForm):
+    """The same for a server that is there already: it keeps its name, which clusters know it by."""
+
+    name = None  # type: ignore[assignment]
 
 
 class InterfacesForm(ServiceForm):
@@ -113,7 +128,7 @@ class InterfacesForm(ServiceForm):
         choices = [(one["name"], f"{one['name']}  {', '.join(one['addresses'])}") for one in found]
         for name in self.fields:
             self.fields[name].choices = choices  # type: ignore[attr-defined]
-        servers = list(router.team.real_servers.values_list("address", flat=True))
+        servers = [address for server in router.team.real_servers.all() for address in server.addresses]
         guess = suggest.sides(found, servers)
         self.initial.setdefault("public_interface", router.public_interface or guess[0])
         self.initial.setdefault("internal_interface", router.internal_interface or guess[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address, ip_interface
 from typing import Any, Final, TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,7 +18,10 @@ from lbftp.accounts.services import require
 from lbftp.changes.errors import Invalid, Refused
 from lbftp.changes.models import Run
 from lbftp.changes.services import runs
+from lbftp.clusters.models import Cluster
 from lbftp.core import hostkey
+from lbftp.core.spec import SpecError
+from lbftp.core.spec.values import parsed
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router, SshHost
 
 _M = TypeVar("_M", bound=Model)
@@ -88,10 +92,22 @@ def add_probe_host(  # noqa: PLR0913
     return _enrolled(user, host)
 
 
-def add_real_server(*, user: User, team: Team, name: str, address: str) -> RealServer:
-    """An FTP server behind the routers; nothing is done on it."""
+def add_real_server(*, user: User, team: Team, name: str, address: str = "", address6: str = "") -> RealServer:
+    """An FTP server behind the routers, with an address of one IP version or of both; nothing is done on it."""
     require(user, team, Role.ADMIN)
-    return _saved(RealServer(team=team, name=name, address=address))
+    return _addressed(RealServer(team=team, name=name), address, address6)
+
+
+def set_addresses(*, user: User, server: RealServer, address: str, address6: str) -> RealServer:
+    """Where a real server is now. Routers learn of it when its clusters are proposed and applied again.
+
+    That makes `user` one of those who edited these clusters, who may not approve them.
+    """
+    require(user, server.team, Role.ADMIN)
+    with transaction.atomic():
+        for cluster in clusters_with(server):
+            cluster.draft_editors.add(user)
+        return _addressed(server, address, address6)
 
 
 def confirm_host_key(*, user: User, host: SshHost, fingerprint: str) -> Run | None:
@@ -126,7 +142,7 @@ def look_again(*, user: User, host: SshHost) -> Run:
 
 
 def set_interfaces(*, user: User, router: Router, public_interface: str, internal_interface: str) -> None:
-    """Which of the router's interfaces faces clients and which the real servers."""
+    """Which of the router's interfaces faces clients and which the real servers; without NAT one may do both."""
     require(user, router.team, Role.ADMIN)
     known = {i["name"]: i.get("addresses", []) for i in router.facts.get("interfaces", [])}
     for field, name in (("public_interface", public_interface), ("internal_interface", internal_interface)):
@@ -134,10 +150,8 @@ def set_interfaces(*, user: User, router: Router, public_interface: str, interna
             raise Invalid.at(
                 field, f"{router.name} has no interface {name[:40]!r}.", f"Choose one of {', '.join(known)}."
             )
-        if not any("." in address for address in known[name]):
-            raise Invalid.at(field, f"{name} of {router.name} has no IPv4 address.", "Choose another, or look again.")
-    if public_interface == internal_interface:
-        raise Invalid.at("internal_interface", "It is the public interface as well.", "Choose two different ones.")
+        if not any(not ip_interface(address).ip.is_link_local for address in known[name]):
+            raise Invalid.at(field, f"{name} of {router.name} has no address.", "Choose another, or look again.")
     router.public_interface, router.internal_interface = public_interface, internal_interface
     router.save(update_fields=["public_interface", "internal_interface"])
 
@@ -145,8 +159,8 @@ def set_interfaces(*, user: User, router: Router, public_interface: str, interna
 def remove(*, user: User, thing: Router | ProbeHost | RealServer | Credential) -> None:
     """Deletes what no cluster uses. Nothing is done on the machine itself."""
     require(user, thing.team, Role.ADMIN)
-    if users := _clusters_with(thing):
-        raise Refused(f"{thing.name} is used by {', '.join(users)}: take it out of there first.")
+    if users := clusters_with(thing):
+        raise Refused(f"{thing.name} is used by {', '.join(map(str, users))}: take it out of there first.")
     try:
         thing.delete()
     except ProtectedError as error:
@@ -187,6 +201,27 @@ def _enrolled(user: User, host: _H) -> tuple[_H, Run]:
         return host, runs.start(kind=Run.Kind.ENROL, team=host.team, user=user, host=host)
 
 
+def _addressed(server: RealServer, address: str, address6: str) -> RealServer:
+    server.address = _address(IPv4Address, "address", address)
+    server.address6 = _address(IPv6Address, "address6", address6)
+    if not server.addresses:
+        raise Invalid.at("address", "It has no address.", "Give an IPv4 address, an IPv6 address or both.")
+    return _saved(server)
+
+
+def _address(wanted: type[IPv4Address] | type[IPv6Address], field: str, typed: str) -> str | None:
+    """`typed` in the one canonical form; None for nothing. Raises Invalid for what no router could send to."""
+    if not typed.strip():
+        return None
+    try:
+        address = parsed(wanted, field, typed.strip())
+    except SpecError as error:
+        raise Invalid.of(error) from error
+    if address.is_link_local:
+        raise Invalid.at(field, f"{address} is link-local.", "Give one that routers can send to on any interface.")
+    return str(address)
+
+
 def _saved(row: _M) -> _M:
     try:
         # What is not known yet is stored as NULL; only forms would have to ask for it.
@@ -213,10 +248,10 @@ def _secret(kind: str, secret: str) -> str:
     return text
 
 
-def _clusters_with(thing: Model) -> list[str]:
-    """Names of the clusters whose draft names this router or real server."""
+def clusters_with(thing: Model) -> list[Cluster]:
+    """The clusters whose draft names this router or real server."""
     part = {Router: "routers", RealServer: "real_servers"}.get(type(thing))
     if part is None:
         return []
     team, name = thing.team, thing.name  # type: ignore[attr-defined]
-    return [c.name for c in team.clusters.all() if name in [item.get("name") for item in c.draft.get(part, [])]]
+    return [c for c in team.clusters.all() if name in [item.get("name") for item in c.draft.get(part, [])]]

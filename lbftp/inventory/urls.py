@@ -34,6 +34,7 @@ urlpatterns = [
     path("routers/<int:pk>/interfaces/", views.set_interfaces, name="router-interfaces"),
     *_hosts("probe-hosts", "probe-host", ProbeHost, views.probe_hosts),
     path("real-servers/", views.real_servers, name="real-servers"),
+    path("real-servers/<int:pk>/", views.real_server, name="real-server"),
     path(
         "real-servers/<int:pk>/remove/",
         views.remove,

@@ -11,7 +11,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from lbftp.accounts import access
 from lbftp.accounts.models import Role
 from lbftp.inventory import hosts, services
-from lbftp.inventory.forms import CredentialForm, InterfacesForm, ProbeHostForm, RealServerForm, RouterForm, SecretForm
+from lbftp.inventory.forms import (
+    AddressesForm,
+    CredentialForm,
+    InterfacesForm,
+    ProbeHostForm,
+    RealServerForm,
+    RouterForm,
+    SecretForm,
+)
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router, SshHost
 from lbftp.web.acting import may, person, sent, team_for, teams_with, telling
 
@@ -107,6 +115,18 @@ def real_servers(request: HttpRequest) -> HttpResponse:
     servers = access.visible(request.user, RealServer).select_related("team")
     context = {"servers": servers, "form": form, "managed": managed, "team": team}
     return render(request, "inventory/real_servers.html", context, status=form.status)
+
+
+@require_http_methods(["GET", "POST"])
+def real_server(request: HttpRequest, pk: int) -> HttpResponse:
+    """Its addresses, and which clusters have to be proposed again when they change."""
+    server = access.get_managed(request.user, RealServer, pk=pk)
+    form = AddressesForm(sent(request), initial={"address": server.address, "address6": server.address6})
+    if form.carry_out(services.set_addresses, user=person(request), server=server):
+        messages.success(request, f"Saved the addresses of {server.name}. Nothing was done on it or on any router.")
+        return redirect("inventory:real-servers")
+    context = {"server": server, "form": form, "clusters": services.clusters_with(server)}
+    return render(request, "inventory/real_server.html", context, status=form.status)
 
 
 @require_safe

@@ -10,7 +10,7 @@ from lbftp.changes.errors import Invalid, Refused
 from lbftp.changes.models import Run
 from lbftp.core import hostkey
 from lbftp.inventory import services
-from lbftp.inventory.models import Credential, ProbeHost, Router
+from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
 from tests.worlds import CANARY_KEY, CANARY_SUDO, World, claimed, facts, host_key, private_key
 
 pytestmark = pytest.mark.django_db
@@ -118,12 +118,38 @@ def test_a_name_is_there_once_in_a_team(world: World) -> None:
     assert field_of(lambda: new_router(world, name="r1")) == "name"
 
 
+def add_server(world: World, **values: str) -> RealServer:
+    return services.add_real_server(user=world.alice, team=world.team, name="ftp3", **values)
+
+
 @pytest.mark.parametrize("address", ["10.0.50.300", "ftp", "10.0.50.1;x", "2001:db8::1"])
 def test_real_servers_have_ipv4_addresses(world: World, address: str) -> None:
-    def add() -> object:
-        return services.add_real_server(user=world.alice, team=world.team, name="ftp3", address=address)
+    assert field_of(lambda: add_server(world, address=address)) == "address"
 
-    assert field_of(add) == "address"
+
+@pytest.mark.parametrize("address6", ["10.0.50.13", "fd00::1%eth0", "fd00:::1", "fe80::13", "FE80::13"])
+def test_real_servers_have_ipv6_addresses_that_routers_can_reach(world: World, address6: str) -> None:
+    assert field_of(lambda: add_server(world, address="10.0.50.13", address6=address6)) == "address6"
+
+
+def test_a_real_server_has_one_address_at_least(world: World) -> None:
+    assert field_of(lambda: add_server(world)) == "address"
+    only6 = add_server(world, address6="FD00:50::13")
+    assert (only6.address, only6.address6, str(only6)) == (None, "fd00:50::13", "ftp3 (fd00:50::13)")
+
+
+def test_whoever_moves_a_real_server_has_edited_its_clusters(world: World) -> None:
+    world.cluster.draft_editors.clear()
+    services.set_addresses(user=world.alice, server=world.ftp1, address="10.0.50.21", address6="fd00:50::21")
+    world.ftp1.refresh_from_db()
+    assert world.ftp1.addresses == ["10.0.50.21", "fd00:50::21"]
+    assert list(world.cluster.draft_editors.all()) == [world.alice]
+    taken = lambda: services.set_addresses(  # noqa: E731
+        user=world.alice, server=world.ftp1, address="10.0.50.12", address6=""
+    )
+    assert field_of(taken)
+    with pytest.raises(Refused, match="role admin"):
+        services.set_addresses(user=world.bob, server=world.ftp1, address="10.0.50.22", address6="")
 
 
 def test_the_credential_belongs_to_the_team(world: World) -> None:
@@ -189,7 +215,7 @@ def test_replacing_a_secret(world: World) -> None:
     [
         ("eth9", "eth2", "public_interface"),
         ("eth1", "lo", "internal_interface"),
-        ("eth1", "eth1", "internal_interface"),
+        ("eth3", "eth2", "public_interface"),
     ],
 )
 def test_interfaces_are_the_routers_own(world: World, public: str, internal: str, field: str) -> None:
@@ -197,6 +223,13 @@ def test_interfaces_are_the_routers_own(world: World, public: str, internal: str
         services.set_interfaces(user=world.alice, router=world.r1, public_interface=public, internal_interface=internal)
 
     assert field_of(choose) == field
+
+
+def test_one_interface_may_face_both_sides(world: World) -> None:
+    """Direct routing and tunnelling do with one; for NAT the lint objects."""
+    services.set_interfaces(user=world.alice, router=world.r1, public_interface="eth1", internal_interface="eth1")
+    world.r1.refresh_from_db()
+    assert (world.r1.public_interface, world.r1.internal_interface) == ("eth1", "eth1")
 
 
 def test_facts_leave_the_choice_of_interfaces(world: World) -> None:
