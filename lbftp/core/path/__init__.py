@@ -6,10 +6,11 @@ from lbftp.core.path.case import CaseError, state_from_case
 from lbftp.core.path.hops import Hop, Outcome, Prediction
 from lbftp.core.path.known import state_from_observed, state_from_spec
 from lbftp.core.path.rules import Filter, Ports
-from lbftp.core.path.state import MODES, MODES_IPV6, Mode, State
-from lbftp.core.path.walk import predict
+from lbftp.core.path.state import State, Texts
+from lbftp.core.path.walk import predict, predict_mode
+from lbftp.core.promise import MODES, MODES_IPV6, Client, Mode
 
 __all__ = [
-    "MODES", "MODES_IPV6", "CaseError", "Filter", "Hop", "Mode", "Outcome", "Ports", "Prediction", "State",
-    "predict", "state_from_case", "state_from_observed", "state_from_spec",
+    "MODES", "MODES_IPV6", "CaseError", "Client", "Filter", "Hop", "Mode", "Outcome", "Ports", "Prediction", "State",
+    "Texts", "predict", "predict_mode", "state_from_case", "state_from_observed", "state_from_spec",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from lbftp.core.path.rules import Filter, Line, Ports, line
 from lbftp.core.path.state import CONTROL, DATA, State
+from lbftp.core.promise import Tls
 
 # What the file says beside the case itself.
 _REMARKS: Final = frozenset(
@@ -20,7 +21,8 @@ _REMARKS: Final = frozenset(
 KEYS: Final = (
     "service", "persistence", "helper", "mark_control", "mark_passive", "mark_20", "masquerade_20", "snat_20",
     "conntrack_active", "vs_conntrack", "pasv_address", "tls", "ip_forward", "filter_policy", "ip_version",
-    "real_servers", "control_port", "helper_ports", "marked_range", "server_range",
+    "real_servers", "control_port", "helper_ports", "marked_range", "server_range", "data_port", "pinned",
+    "draining_servers",
 )  # fmt: skip
 
 _SERVICE_FORMS: Final = (
@@ -84,6 +86,9 @@ def state_from_case(case: object) -> State:
         marked=_marked(case, control, passive),
         passive=passive,
         servers=_number(case, "real_servers", 2, 0, 65535),
+        draining=_number(case, "draining_servers", 0, 0, 65535),
+        pinned=_flag(case, "pinned", False),
+        data_port=_number(case, "data_port", DATA, 0, 65535),
         persistence=_persistence(case),
         helper=_flag(case, "helper", True),
         helper_ports=_helper_ports(case),
@@ -91,7 +96,7 @@ def state_from_case(case: object) -> State:
         conntrack=_flag(case, "conntrack_active", False),
         vs_conntrack=_flag(case, "vs_conntrack", False),
         pasv_address=_pasv_address(case),
-        tls=_flag(case, "tls", False),
+        tls=_tls(case),
         ip_forward=_flag(case, "ip_forward", True),
         filters=tuple(_filters(case, mark, passive)),
     )
@@ -178,6 +183,15 @@ def _pasv_address(case: Mapping[Any, Any]) -> str | None:
     if value is None or (isinstance(value, str) and 0 < len(value) <= 60 and value.isprintable()):
         return "VIP" if value is not None and value.upper() == "VIP" else value
     raise CaseError("pasv_address", f"{_short(value)} is not null, 'VIP' or another address as a text")
+
+
+def _tls(case: Mapping[Any, Any]) -> Tls:
+    value = case.get("tls", False)
+    if value in ("explicit", "implicit"):
+        return "explicit" if value == "explicit" else "implicit"
+    if not isinstance(value, bool):
+        raise CaseError("tls", f"{_short(value)} is not true or false, 'explicit' or 'implicit'")
+    return "explicit" if value else "none"
 
 
 def _helper_ports(case: Mapping[Any, Any]) -> tuple[int, ...]:

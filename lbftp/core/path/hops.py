@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
-from lbftp.core.path.rules import Packet
+from lbftp.core.path.rules import CLIENT_PORTS, Packet
 from lbftp.core.path.state import State
 
-# The truth table's words. unreachable: the client was handed an address that is not the VIP.
-Outcome = Literal["ok", "unreachable", "refused", "timeout"]
+# The truth table's words. unreachable: the client was handed an address that is not the VIP. 'unknown' is ours: the way
+# goes on, as far as can be told, past something that could not be evaluated.
+Outcome = Literal["ok", "unreachable", "refused", "timeout", "unknown"]
 Hops = Iterator["Hop"]
 
 CLIENT: Final = "client"
@@ -24,15 +25,19 @@ ROUTING: Final = "router, routing"
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """`what` decides here, as a sentence. `outcome` is 'ok' where the way goes on. `carries`: the mode stands on it."""
+    """`what` happens here, as a sentence. `by` is what decides: a rule's text, a module, a sysctl, a setting.
+
+    `outcome` is 'ok' where the way goes on. `carries`: the mode stands on it.
+    """
 
     where: str
     what: str
     outcome: Outcome = "ok"
     carries: bool = False
+    by: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        return {"where": self.where, "what": self.what, "ok": self.outcome == "ok"}
+        return {"where": self.where, "what": self.what, "by": self.by, "ok": self.outcome == "ok"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +48,39 @@ class Prediction:
     reason: str
     hops: tuple[Hop, ...]
 
+    @property
+    def works(self) -> bool:
+        return self.outcome == "ok"
+
     def to_json(self) -> dict[str, Any]:
         return {"outcome": self.outcome, "reason": self.reason, "hops": [h.to_json() for h in self.hops]}
 
 
-def walk(way: Hops) -> Prediction:
+def walk(way: Iterable[Hop]) -> Prediction:
     """Goes along `way` until it stops; what would come afterwards is never asked."""
     hops: list[Hop] = []
     for hop in way:
         hops.append(hop)
-        if hop.outcome != "ok":
+        if hop.outcome not in {"ok", "unknown"}:
             return Prediction(hop.outcome, hop.what, tuple(hops))
+    if doubts := [h.what for h in hops if h.outcome == "unknown"]:
+        return Prediction("unknown", " ".join(doubts), tuple(hops))
     carrying = [h.what for h in hops if h.carries] or [h.what for h in hops[-1:]]
     return Prediction("ok", " ".join(carrying), tuple(hops))
 
 
 def passes(state: State, chain: str, packet: Packet, name: str) -> Hops:
-    """The filter's chain. A rejected opening packet is answered at once; whatever else is lost is waited for."""
-    verdict, why = state.filter(chain).verdict(packet)
-    if verdict == "ACCEPT":
-        yield Hop(f"router, filter {chain}", f"Lets {name} pass: {why.removesuffix(', and no rule accepts it')}.")
-        return
-    word = "rejects" if verdict == "REJECT" else "drops"
-    outcome: Outcome = "refused" if verdict == "REJECT" and packet.syn else "timeout"
-    yield Hop(f"router, filter {chain}", f"Filter chain {chain} {word} {name}: {why}{_hint(packet)}.", outcome)
+    """The filter's chains there. A rejected opening packet is answered at once; what else is lost is waited for."""
+    for found in state.filters_of(chain):
+        verdict, why = found.verdict(packet)
+        where = f"router, {found.place}"
+        by = why.removeprefix("rule `").removesuffix("`").removesuffix(", and no rule accepts it")
+        if verdict == "ACCEPT":
+            yield Hop(where, f"Lets {name} pass: {why.removesuffix(', and no rule accepts it')}.", by=by)
+            continue
+        word = "rejects" if verdict == "REJECT" else "drops"
+        outcome: Outcome = "refused" if verdict == "REJECT" and packet.syn else "timeout"
+        yield Hop(where, f"Filter chain {found.name} {word} {name}: {why}{_hint(packet)}.", outcome, by=by)
 
 
 def _hint(packet: Packet) -> str:
@@ -87,14 +101,14 @@ def request(state: State, dport: int, name: str, *, known: bool, opening: bool =
     `known`: an earlier packet of the connection is in connection tracking.
     """
     mark = state.mark if state.gets_mark(dport) else 0
-    packet = Packet("client", 40000, "vip", dport, "ESTABLISHED" if known else "NEW", opening, mark, "public")
+    packet = Packet("client", CLIENT_PORTS[0], "vip", dport, "ESTABLISHED" if known else "NEW", opening, mark, "public")
     yield from passes(state, "INPUT", packet, name)
 
 
 def to_server(state: State, dport: int, name: str, *, known: bool) -> Hops:
     """What IPVS sends on leaves through LOCAL_OUT, not through FORWARD (ip_vs_nat_send_or_cont in ip_vs_xmit.c)."""
     mark = state.mark if state.gets_mark(dport) else 0
-    packet = Packet("client", 40000, "server", dport, "ESTABLISHED" if known else "NEW", not known, mark)
+    packet = Packet("client", CLIENT_PORTS[0], "server", dport, "ESTABLISHED" if known else "NEW", not known, mark)
     yield from passes(state, "OUTPUT", replace(packet, outward="internal"), name)
 
 
@@ -105,12 +119,14 @@ def answers(state: State, sport: int, name: str, *, tracked: bool) -> Hops:
     could belong to: that is INVALID. Later packets look like new connections, picked up in the middle.
     """
     if not state.nat:
-        yield Hop(SERVER, f"Answers the client directly, from the VIP ({state.method}).")
+        by = f"forwarding {state.method}"
+        yield Hop(SERVER, f"Answers the client directly, from the VIP ({state.method}).", by=by)
         return
     if not state.ip_forward:
         key = "net.ipv4.ip_forward" if state.ip == 4 else "net.ipv6.conf.all.forwarding"
-        yield Hop(ROUTING, f"{key}=0: the router does not forward the real server's answers.", "timeout")
-    first = Packet("server", sport, "client", 40000, "ESTABLISHED", False, 0, "internal", "public")
+        what = f"{key}=0: the router does not forward the real server's answers."
+        yield Hop(ROUTING, what, "timeout", by=f"{key}=0")
+    first = Packet("server", sport, "client", CLIENT_PORTS[0], "ESTABLISHED", False, 0, "internal", "public")
     yield from passes(state, "FORWARD", first if tracked else replace(first, tracked="INVALID"), f"answers of {name}")
     if not tracked:
         yield from passes(state, "FORWARD", replace(first, tracked="NEW"), f"data of {name}")

@@ -8,117 +8,214 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Final, Literal
 
+from lbftp.core.observe.ftpd import FtpServer
 from lbftp.core.observe.iptables import Ruleset
 from lbftp.core.observe.ipvs import Service, fwmark
 from lbftp.core.observe.observed import Observed
-from lbftp.core.path.rules import Filter, Line, Names, Packet, Ports, chain, ports_named, run, tracks
-from lbftp.core.path.state import DATA, State
-from lbftp.core.render import kernel
-from lbftp.core.spec import ClusterSpec
+from lbftp.core.path.native import Native, native
+from lbftp.core.path.rules import (
+    CLIENT_PORTS,
+    Filter,
+    Line,
+    Names,
+    Packet,
+    Ports,
+    about,
+    chain,
+    ports_named,
+    run,
+    tracking_rule,
+)
+from lbftp.core.path.servers import with_servers
+from lbftp.core.path.state import CONTROL, State, Texts
+from lbftp.core.promise import Client, data_port, data_ports, marked_data_ports
+from lbftp.core.spec import ClusterSpec, Family, Side
 
 # EPSV and EPRT came to ip_vs_ftp with commit d12e12299a69 (read, not measured).
 _EXTENDED: Final = (4, 18)
+_CHAINS: Final = ("INPUT", "FORWARD", "OUTPUT")
 
 
-def state_from_spec(spec: ClusterSpec) -> State:
-    """What every router of the cluster has once it is applied, with filters that let everything pass."""
-    return State(
+def usual_client(spec: ClusterSpec) -> Client:
+    """A plain client of the cluster's first IP version at its usual port; of its TLS port if it has no other."""
+    side = spec.sides[0]
+    return Client("epsv", side.family, "none" if spec.control_ports else "implicit", spec.control_port)
+
+
+def state_from_spec(spec: ClusterSpec, client: Client | None = None, servers: Sequence[FtpServer] = ()) -> State:
+    """What every router of the cluster has once it is applied, with filters that let everything pass.
+
+    `client` is the kind that comes (its mode does not matter; None: `usual_client`). `servers` are readings of the FTP
+    servers' configurations; without any they are as the spec wants them. KeyError: the cluster lacks the IP version.
+    """
+    client = client or usual_client(spec)
+    side = _side(spec, client.family)
+    here = spec.servers(client.family)
+    state = State(
         mark=spec.mark,
-        servers=sum(s.weight > 0 for s in spec.real_servers),
+        method=spec.forwarding,
+        servers=sum(s.weight > 0 for s in here),
+        draining=sum(s.weight == 0 for s in here),
         persistence=spec.persistence_timeout > 0,
-        control_port=spec.control_port,
-        marked=(Ports(spec.control_port, spec.control_port), Ports(spec.passive.low, spec.passive.high)),
+        control_port=client.port,
+        marked=_promised_marks(spec),
         passive=Ports(spec.passive.low, spec.passive.high),
-        helper="ip_vs_ftp" in kernel.MODULES,
+        pasv_address="VIP" if spec.mode == "advertise" and spec.nat else None,
+        data_port=data_port(client.port),
+        helper=spec.mode == "helper",
+        helper_ports=spec.control_ports,
+        tls=client.tls,
+        ip=client.family,
+        pinned=client.pinned,
     )
+    state = with_servers(state, servers, str(side.vip))
+    rule = _promised_nat(spec)
+    covered = state.data_port in data_ports(spec)
+    return replace(state, source_nat=rule if covered else "", conntrack=bool(rule) and not covered)
 
 
-def state_from_observed(spec: ClusterSpec, observed: Observed) -> State:
-    """What `observed` has now for `spec`. The FTP servers are taken to be as the spec wants them.
+def state_from_observed(
+    spec: ClusterSpec, observed: Observed, client: Client | None = None, servers: Sequence[FtpServer] = ()
+) -> State:
+    """What `observed` has now for `spec`; `client` and `servers` as in `state_from_spec`.
 
     The state is that of the router as if it held the VIP, also on the backup. What could not be read
-    (`observed.others`) counts as absent: look there first. Raises KeyError for a router that is not the cluster's.
+    (`observed.others`) counts as absent: look there first. Raises KeyError for a router that is not the cluster's, or
+    an IP version that the cluster lacks.
     """
-    names = _names(spec, observed)
-    rules = observed.running
+    client = client or usual_client(spec)
+    side = _side(spec, client.family)
+    names = _names(spec, side, observed)
+    state = state_from_spec(spec, client)
+    forward = "net.ipv4.ip_forward" if client.family == 4 else "net.ipv6.conf.all.forwarding"
     state = replace(
-        state_from_spec(spec),
-        marked=_marked(spec, rules, names),
+        state,
         helper="ip_vs_ftp" in observed.modules,
+        helper_ports=_helper_ports(observed),
         helper_extended=_version(observed.facts.kernel) >= _EXTENDED,
-        source_nat=_source_nat(rules, names),
-        conntrack=tracks(rules),
         vs_conntrack=observed.sysctls.get("net.ipv4.vs.conntrack") == "1",
-        ip_forward=observed.sysctls.get("net.ipv4.ip_forward") == "1",
-        filters=tuple(_filter(rules, name, names) for name in ("INPUT", "FORWARD", "OUTPUT")),
+        expire_quiescent=observed.sysctls.get("net.ipv4.vs.expire_quiescent_template") == "1",
+        ip_forward=observed.sysctls.get(forward) == "1",
     )
-    return _with_service(state, spec, observed)
+    state = with_servers(_with_service(state, side, observed), servers, str(side.vip))
+    return _with_rules(state, observed, names, str(side.vip))
 
 
-def _filter(rules: Ruleset, name: str, names: Names) -> Filter:
+def _side(spec: ClusterSpec, family: Family) -> Side:
+    for side in spec.sides:
+        if side.family == family:
+            return side
+    raise KeyError(family)
+
+
+def _promised_marks(spec: ClusterSpec) -> tuple[Ports, ...]:
+    ports = (*spec.ports, *marked_data_ports(spec))
+    return (*(Ports(port, port) for port in ports), Ports(spec.passive.low, spec.passive.high))
+
+
+def _promised_nat(spec: ClusterSpec) -> Literal["", "MASQUERADE", "SNAT"]:
+    if not spec.nat or spec.active == "none":
+        return ""
+    return "SNAT" if spec.active == "snat" else "MASQUERADE"
+
+
+def _with_rules(state: State, observed: Observed, names: Names, vip: str) -> State:
+    """The packet filter's part: iptables' rules of the IP version, and nftables' own tables beside them."""
+    rules = observed.running if state.ip == 4 else observed.running6
+    marking = chain(rules, "mangle", "PREROUTING", names)
+    beside = native(observed.nft, state.ip, names)
+    nat, text, to = _source_nat(chain(rules, "nat", "POSTROUTING", names), beside, state.from_port)
+    tracking = tracking_rule(rules) or beside.tracking
+    marked = _marked((*marking, *beside.marking), state.mark)
+    return replace(
+        state,
+        marked=tuple(ports for ports, _ in marked),
+        source_nat=nat,
+        snat_to="VIP" if to in ("", vip) else to,
+        conntrack=bool(tracking),
+        filters=(*(_filter(rules, name, names, state) for name in _CHAINS), *beside.filters),
+        unread=beside.unread,
+        texts=Texts(marked, text, tracking),
+    )
+
+
+def _filter(rules: Ruleset, name: str, names: Names, state: State) -> Filter:
     policy = "DROP" if rules.policy("filter", name) == "DROP" else "ACCEPT"
-    return Filter(name, policy, chain(rules, "filter", name, names))
+    ours = (
+        *(Ports(p, p) for p in (state.control_port, state.server_port, *CLIENT_PORTS)),
+        *(Ports(p, p) for p in (state.from_port, state.control_port - 1)),
+        state.passive,
+    )
+    return Filter(name, policy, about(chain(rules, "filter", name, names), ours))
 
 
-def _with_service(state: State, spec: ClusterSpec, observed: Observed) -> State:
+def _with_service(state: State, side: Side, observed: Observed) -> State:
     """The mark's service goes before one for the VIP itself (ip_vs_service_find in ip_vs_ctl.c)."""
-    if service := observed.services.get(fwmark(spec.mark)):
+    if service := observed.services.get(fwmark(state.mark, side.family)):
         return _serving(replace(state, service="fwmark"), service)
-    if service := observed.services.get(f"tcp {spec.vip}:{spec.control_port}"):
+    vip = str(side.vip) if side.family == 4 else f"[{side.vip}]"
+    if service := observed.services.get(f"tcp {vip}:{state.control_port}"):
         return _serving(replace(state, service="port"), service)
     return replace(state, service="none")
 
 
 def _serving(state: State, service: Service) -> State:
     used = [d for d in service.destinations if d.weight > 0]
-    method = next((d.method for d in used), "NAT")
+    method = next((d.method for d in (*used, *service.destinations)), "NAT")
     return replace(
         state,
         servers=len(used),
+        draining=len(service.destinations) - len(used),
         persistence=service.persistence > 0,
         method="DR" if method == "DR" else "TUN" if method == "TUN" else "NAT",
         real_port=next((d.port for d in used if d.port), 0) if method == "NAT" else 0,
     )
 
 
-def _names(spec: ClusterSpec, observed: Observed) -> Names:
+def _names(spec: ClusterSpec, side: Side, observed: Observed) -> Names:
     router = spec.router(observed.router)
+    own = (router.public(side.family), router.internal(side.family))
+    servers = (s.at(side.family) for s in spec.servers(side.family))
     return Names(
         addresses={
-            "vip": (spec.vip,),
-            "router": (router.public_address.ip, router.internal_address.ip),
-            "server": tuple(s.address for s in spec.real_servers),
+            "vip": (side.vip,),
+            "router": tuple(a.ip for a in own if a is not None),
+            "server": tuple(a for a in servers if a is not None),
         },
         interfaces={"public": router.public_interface, "internal": router.internal_interface},
     )
 
 
-def _marked(spec: ClusterSpec, rules: Ruleset, names: Names) -> tuple[Ports, ...]:
-    """The VIP's ports that leave mangle PREROUTING with the cluster's mark, whichever rules and chains do it."""
-    lines = chain(rules, "mangle", "PREROUTING", names)
+def _helper_ports(observed: Observed) -> tuple[int, ...]:
+    """The module's `ports=` as /sys/module/ip_vs_ftp/parameters/ports shows it; 21 where that is not known."""
+    text = observed.module_parameters.get("ip_vs_ftp.ports", "")
+    return tuple(int(p) for p in re.findall("[0-9]{1,5}", text) if int(p)) or (CONTROL,)
+
+
+def _marked(lines: Sequence[Line], mark: int) -> tuple[tuple[Ports, str], ...]:
+    """The VIP's ports that leave mangle PREROUTING with the cluster's mark, each with the rule that did it."""
     starts = sorted({0, 65536} | {n for p in ports_named(lines, "dport") for n in (p.low, p.high + 1) if n < 65536})
-    found: list[Ports] = []
+    found: list[tuple[Ports, str]] = []
     for low, following in pairwise(starts):
-        if not _gets(lines, low, spec.mark):
+        packet, _ = run(lines, Packet("client", CLIENT_PORTS[0], "vip", low, inward="public"))
+        if packet.mark != mark:
             continue
-        if found and found[-1].high + 1 == low:
-            low = found.pop().low  # noqa: PLW2901 - one range with the one before
-        found.append(Ports(low, following - 1))
+        if found and found[-1][0].high + 1 == low and found[-1][1] == packet.marker:
+            low = found.pop()[0].low  # noqa: PLW2901 - one range with the one before
+        found.append((Ports(low, following - 1), packet.marker))
     return tuple(found)
 
 
-def _gets(lines: Sequence[Line], port: int, mark: int) -> bool:
-    packet, _ = run(lines, Packet("client", 40000, "vip", port, inward="public"))
-    return packet.mark == mark
-
-
-def _source_nat(rules: Ruleset, names: Names) -> Literal["", "MASQUERADE", "SNAT"]:
-    """What nat POSTROUTING does to a server's own connection from port 20."""
-    packet = Packet("server", DATA, "client", 40001, outward="public")
-    _, end = run(chain(rules, "nat", "POSTROUTING", names), packet)
-    if end is not None and end.target == "SNAT":
-        return "SNAT"
-    return "MASQUERADE" if end is not None and end.target == "MASQUERADE" else ""
+def _source_nat(lines: Sequence[Line], beside: Native, port: int) -> tuple[Literal["", "MASQUERADE", "SNAT"], str, str]:
+    """What nat POSTROUTING does to a server's own connection from `port`: (how, the rule, SNAT's address)."""
+    packet = Packet("server", port, "client", CLIENT_PORTS[1], inward="", outward="public")
+    for found in (lines, beside.postrouting):
+        _, end = run(found, packet)
+        if end is not None and end.target == "SNAT":
+            return "SNAT", end.text, end.to
+        if end is not None and end.target == "MASQUERADE":
+            return "MASQUERADE", end.text, ""
+    return "", "", ""
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -6,18 +6,22 @@ form. A condition that is not understood (limit, recent, sets …) is taken as n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Address, ip_network
+from ipaddress import ip_network
 from typing import Final, Literal
 
 from lbftp.core.observe.iptables import Rule, Ruleset, rule
+from lbftp.core.spec.values import Address
 
 Role = Literal["client", "vip", "router", "server"]
 Side = Literal["public", "internal"]
 Tracked = Literal["NEW", "ESTABLISHED", "INVALID"]
 
+# Where clients' control and data connections come from in the packets that are followed: any port would do.
+CLIENT_PORTS: Final = (40000, 40001)
 # Targets after which no further rule of the table is looked at.
 ENDS: Final = frozenset({"ACCEPT", "DROP", "REJECT", "MASQUERADE", "SNAT", "DNAT", "REDIRECT", "NETMAP"})
 # nf_conntrack starts to work when the first of these is loaded (nf_ct_netns_get in each one's check function).
@@ -27,6 +31,7 @@ _TRACKING_TARGETS: Final = frozenset(
 _TRACKING_MATCHES: Final = frozenset(
     {"conntrack", "state", "connmark", "connlimit", "connbytes", "connlabel", "helper", "cluster"}
 )
+_TRACKING: Final = _TRACKING_TARGETS | _TRACKING_MATCHES
 _STATES: Final = frozenset({"--ctstate", "--state"})
 _SYN_FLAGS: Final = ("FIN,SYN,RST,ACK", "SYN")
 
@@ -47,7 +52,10 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One TCP packet at one place. `tracked` is its state in connection tracking; `syn`: it opens a connection."""
+    """One TCP packet at one place. `tracked` is its state in connection tracking; `syn`: it opens a connection.
+
+    `marker` is the rule that last set its mark.
+    """
 
     source: Role
     sport: int
@@ -58,6 +66,7 @@ class Packet:
     mark: int = 0
     inward: Side | Literal[""] = ""
     outward: Side | Literal[""] = ""
+    marker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,11 @@ class Condition:
     what: str
     values: tuple[object, ...] = ()
     negated: bool = False
+
+    @property
+    def never(self) -> bool:
+        """Whether no packet of ours fulfils it."""
+        return self.what == "never" or (not self.values and not self.negated)
 
     def holds(self, packet: Packet) -> bool:
         if self.what == "never":
@@ -85,25 +99,45 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One rule. `inner` are the rules of the chain it jumps to; `xmark` is (value, mask) of a MARK."""
+    """One rule. `inner` are the rules of the chain it jumps to; `xmark` is (value, mask) of a MARK; `to` is where an
+    SNAT goes."""
 
     text: str
     target: str
     conditions: tuple[Condition, ...] = ()
     xmark: tuple[int, int] | None = None
     inner: tuple[Line, ...] = ()
+    to: str = ""
 
     def matches(self, packet: Packet) -> bool:
         return all(c.holds(packet) for c in self.conditions)
 
+    @property
+    def counts(self) -> bool:
+        """Whether it can ever do something to one of our packets; most of a router's rules are about others."""
+        acts = self.target in ENDS or self.target == "RETURN" or self.xmark is not None or bool(self.inner)
+        return acts and not any(c.never for c in self.conditions)
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A built-in chain of the filter table: what its rules do, and the policy for the rest."""
+    """A chain that packets pass at a place (`chain`: INPUT, FORWARD, OUTPUT), and the policy for what no rule takes.
+
+    `own` is its name where it is another than the place's, as in nftables.
+    """
 
     chain: str
     policy: str = "ACCEPT"
     lines: tuple[Line, ...] = ()
+    own: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.own or self.chain
+
+    @property
+    def place(self) -> str:
+        return self.own or f"filter {self.chain}"
 
     def verdict(self, packet: Packet) -> tuple[str, str]:
         """(ACCEPT, DROP or REJECT; why)."""
@@ -117,23 +151,48 @@ class Filter:
 class Names:
     """What the addresses and interfaces in a router's rules stand for. A client is any address nobody names."""
 
-    addresses: Mapping[Role, tuple[IPv4Address, ...]] = field(default_factory=dict)
+    addresses: Mapping[Role, tuple[Address, ...]] = field(default_factory=dict)
     interfaces: Mapping[Side, str] = field(default_factory=dict)
 
     def roles(self, network: str) -> tuple[Role, ...]:
         """Who is inside `network` with every address."""
-        try:
-            found = ip_network(network, strict=False)
-        except ValueError:
+        span = _span(network)
+        if span is None:
             return ()
-        if found.prefixlen == 0:
+        version, low, high = span
+        if low == 0 and high.bit_length() == (32 if version == 4 else 128):
             return ("client", "vip", "router", "server")
-        return tuple(role for role, own in self.addresses.items() if own and all(a in found for a in own))
+        return tuple(
+            role
+            for role, own in self.addresses.items()
+            if own and all(a.version == version and low <= int(a) <= high for a in own)
+        )
 
     def sides(self, pattern: str) -> tuple[Side, ...]:
         """Which interfaces a name or `name+` means."""
         plain = pattern[:-1] + "*" if pattern.endswith("+") else pattern
         return tuple(side for side, name in self.interfaces.items() if fnmatchcase(name, plain))
+
+
+_DOTTED: Final = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?:/([0-9]{1,2}))?")
+
+
+def _span(network: str) -> tuple[int, int, int] | None:
+    """(IP version, first, last) of a network or address; None for what is neither. The usual form without ipaddress,
+    which is too slow for ten thousand rules."""
+    if found := _DOTTED.fullmatch(network):
+        a, b, c, d = int(found[1]), int(found[2]), int(found[3]), int(found[4])
+        length = int(found[5] or 32)
+        if max(a, b, c, d) > 255 or length > 32:
+            return None
+        size = 1 << (32 - length)
+        low = (a << 24 | b << 16 | c << 8 | d) & -size
+        return 4, low, low + size - 1
+    try:
+        other = ip_network(network, strict=False)
+    except ValueError:
+        return None
+    return other.version, int(other.network_address), int(other.broadcast_address)
 
 
 def run(lines: Sequence[Line], packet: Packet) -> tuple[Packet, Line | None]:
@@ -145,7 +204,7 @@ def run(lines: Sequence[Line], packet: Packet) -> tuple[Packet, Line | None]:
             return packet, None
         if here.xmark is not None:
             value, mask = here.xmark
-            packet = replace(packet, mark=(packet.mark & ~mask) ^ value)
+            packet = replace(packet, mark=(packet.mark & ~mask) ^ value, marker=here.text)
         packet, end = run(here.inner, packet)
         if end is not None or here.target in ENDS:
             return packet, end or here
@@ -153,14 +212,18 @@ def run(lines: Sequence[Line], packet: Packet) -> tuple[Packet, Line | None]:
 
 
 def chain(ruleset: Ruleset, table: str, name: str, names: Names) -> tuple[Line, ...]:
-    """The chain with everything it jumps to. A loop, which the kernel refuses, ends where it would close."""
+    """The chain with everything it jumps to, without rules that are about others.
+
+    A loop, which the kernel refuses, ends where it would close.
+    """
     done: dict[str, tuple[Line, ...]] = {}
 
     def build(here: str) -> tuple[Line, ...]:
         if here not in done:
             done[here] = ()
             found = ruleset.chain(table, here)
-            done[here] = tuple(_line(r, names, build(r.target)) for r in found.rules) if found else ()
+            lines = (_line(r, names, build(r.target)) for r in found.rules) if found else ()
+            done[here] = tuple(one for one in lines if one.counts)
         return done[here]
 
     return build(name)
@@ -171,9 +234,22 @@ def line(text: str) -> Line:
     return _line(rule(text), Names(), ())
 
 
-def tracks(ruleset: Ruleset) -> bool:
-    """Whether any rule of the router, used or not, has turned connection tracking on (truth 3)."""
-    return any(_tracks(found) for _, _, found in ruleset.rules())
+def tracking_rule(ruleset: Ruleset) -> str:
+    """A rule of the router, used or not, that has turned connection tracking on (truth 3); '' if there is none."""
+    return next((found.text for _, _, found in ruleset.rules() if _tracks(found)), "")
+
+
+def about(lines: Sequence[Line], ours: Sequence[Ports]) -> tuple[Line, ...]:
+    """The rules without those that name other ports than `ours` only; inner chains stay whole."""
+    return tuple(
+        one
+        for one in lines
+        if all(_meets(c, ours) for c in one.conditions if c.what in {"sport", "dport"} and not c.negated)
+    )
+
+
+def _meets(condition: Condition, ours: Sequence[Ports]) -> bool:
+    return any(a.low <= b.high and b.low <= a.high for a in condition.values if isinstance(a, Ports) for b in ours)
 
 
 def ports_named(lines: Sequence[Line], what: str) -> Iterator[Ports]:
@@ -186,12 +262,16 @@ def ports_named(lines: Sequence[Line], what: str) -> Iterator[Ports]:
 
 
 def _tracks(found: Rule) -> bool:
+    if _TRACKING.isdisjoint(found.tokens):
+        return False
     matches = {b for a, b in zip(found.tokens, found.tokens[1:], strict=False) if a == "-m"}
     return found.target in _TRACKING_TARGETS or bool(matches & _TRACKING_MATCHES)
 
 
 def _line(found: Rule, names: Names, inner: tuple[Line, ...]) -> Line:
-    return Line(found.text, found.target, tuple(_conditions(found.tokens, names)), _xmark(found), inner)
+    conditions = tuple(_conditions(found.tokens, names))
+    to = found.tokens[found.tokens.index("--to-source") + 1 :][:1] if "--to-source" in found.tokens else ()
+    return Line(found.text, found.target, conditions, _xmark(found), inner, "".join(to))
 
 
 def _xmark(found: Rule) -> tuple[int, int] | None:
@@ -219,7 +299,7 @@ def _conditions(tokens: Sequence[str], names: Names) -> Iterator[Condition]:
             index += 1
         if option not in {"-m", "--comment"}:
             condition = _condition(option, values, names)
-            yield replace(condition, negated=negated)
+            yield replace(condition, negated=True) if negated else condition
         negated = False
 
 

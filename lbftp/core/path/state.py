@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from lbftp.core.path.rules import Filter, Ports, ports_named
-
-Mode = Literal["pasv", "epsv", "port", "eprt"]
-MODES: Final[tuple[Mode, ...]] = ("pasv", "epsv", "port", "eprt")
-# RFC 2428: PASV and PORT carry IPv4 addresses only.
-MODES_IPV6: Final[tuple[Mode, ...]] = ("epsv", "eprt")
+from lbftp.core.promise import Mode, Tls, modes
+from lbftp.core.spec import Family
 
 CONTROL: Final = 21
 DATA: Final = 20
 _CONTROL_PORTS: Final = Ports(CONTROL, CONTROL)
 _PASSIVE: Final = Ports(10000, 20000)
+# Stands for whatever port the system gives a server that binds none.
+_ANY_PORT: Final = 50020
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Where a state was read from a router: the rules as they stand there. They explain, and decide nothing."""
+
+    marks: tuple[tuple[Ports, str], ...] = ()
+    source_nat: str = ""
+    tracking: str = ""
+
+    def mark(self, port: int) -> str:
+        """The rule that decides on the mark of VIP:`port`, '' if none is known."""
+        return next((text for ports, text in self.marks if port in ports), "")
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     """One case, in the terms of the truth table. The defaults are the guide's set-up with two real servers.
 
-    `service` 'port' is an IPVS service for VIP:control_port itself, 'none' says there is none for FTP. `real_port` 0
-    keeps the port that the client used. `marked` are the VIP's ports whose packets get the service's mark; `passive` is
-    the range that the servers use. `pasv_address` None: the server tells its own address; 'VIP'; or another one.
-    `conntrack`: something that is not named here has turned connection tracking on. `vs_conntrack` is the sysctl.
-    `source_nat` is what happens to the servers' own connections from `data_port`.
+    Router. `service` 'port' is an IPVS service for VIP:control_port itself, 'none' says there is none for FTP.
+    `real_port` 0 keeps the port that the client used. `servers` are in rotation, `draining` have weight 0, and
+    `expire_quiescent` (the sysctl) takes pinned clients off those. `marked` are the VIP's ports whose packets get the
+    service's mark. `conntrack`: something that is not named here has turned connection tracking on. `vs_conntrack` is
+    the sysctl. `source_nat` is what happens to the servers' own connections from `data_port`; SNAT goes to `snat_to`.
+    `unread` are (where, what) that could not be evaluated: an 'ok' then becomes 'unknown'.
+
+    FTP servers. `passive` is their range. `pasv_address` None: they tell their own address; 'VIP'; or another one.
+    `data_port` 0: active connections come from any port. `tls_offered` None: not known, taken as needed.
+
+    Client. `tls`, `ip`, `control_port`, and `pinned`: an earlier session still holds it to a real server.
     """
 
     service: Literal["fwmark", "port", "none"] = "fwmark"
@@ -34,40 +52,45 @@ class State:
     method: Literal["NAT", "DR", "TUN"] = "NAT"
     real_port: int = 0
     servers: int = 2
+    draining: int = 0
+    expire_quiescent: bool = False
     persistence: bool = True
     control_port: int = CONTROL
     marked: tuple[Ports, ...] = (_CONTROL_PORTS, _PASSIVE)
     passive: Ports = _PASSIVE
     pasv_address: str | None = None
     data_port: int = DATA
+    tls_offered: bool | None = None
+    passive_on: bool = True
+    active_on: bool = True
     helper: bool = True
     helper_ports: tuple[int, ...] = (CONTROL,)
     helper_extended: bool = True
     source_nat: Literal["", "MASQUERADE", "SNAT"] = "MASQUERADE"
+    snat_to: str = "VIP"
     conntrack: bool = False
     vs_conntrack: bool = False
     ip_forward: bool = True
-    tls: bool = False
-    ip: Literal[4, 6] = 4
+    tls: Tls = "none"
+    ip: Family = 4
+    pinned: bool = False
     filters: tuple[Filter, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
+    texts: Texts = field(default=Texts(), compare=False)
 
     @property
     def modes(self) -> tuple[Mode, ...]:
         """Those that exist over this IP version."""
-        return MODES if self.ip == 4 else MODES_IPV6
-
-    @property
-    def mark_control(self) -> bool:
-        return self.gets_mark(self.control_port)
-
-    @property
-    def mark_passive(self) -> bool:
-        """Whether every port of the servers' range gets the mark."""
-        return all(self.gets_mark(p) for p in self.edges() if p in self.passive)
+        return modes(self.ip)
 
     @property
     def nat(self) -> bool:
         return self.method == "NAT"
+
+    @property
+    def stays(self) -> bool:
+        """Whether a pinned client keeps its server though that has weight 0 (ip_vs_check_template in ip_vs_conn.c)."""
+        return self.pinned and self.persistence and self.draining > 0 and not self.expire_quiescent
 
     @property
     def helper_bound(self) -> bool:
@@ -88,12 +111,17 @@ class State:
         """Where the FTP servers listen: where the service sends clients, else the port that clients use."""
         return self.real_port or self.control_port
 
+    @property
+    def from_port(self) -> int:
+        """The port that an active connection comes from, or one that stands for any."""
+        return self.data_port or _ANY_PORT
+
     def gets_mark(self, port: int) -> bool:
         return any(port in ports for ports in self.marked)
 
-    def filter(self, chain: str) -> Filter:
-        """The filter's chain; one that lets everything pass if nothing is known of it."""
-        return next((f for f in self.filters if f.chain == chain), Filter(chain))
+    def filters_of(self, chain: str) -> tuple[Filter, ...]:
+        """The filter chains of that place; one that lets everything pass if nothing is known of it."""
+        return tuple(f for f in self.filters if f.chain == chain) or (Filter(chain),)
 
     def edges(self) -> list[int]:
         """Passive ports where marks or filter rules begin or end: what holds for these holds for the whole range."""
