@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address, ip_interface
+from itertools import pairwise
 from typing import Final, Literal
 
 from lbftp.core.observe.keepalived.tree import Block, Config
@@ -21,6 +22,14 @@ CHECKS: Final = frozenset({
 FLAGS: Final = frozenset({"sh-port", "sh-fallback", "mh-port", "mh-fallback"})
 _ON: Final = frozenset({"on", "true", "yes"})
 _OFF: Final = frozenset({"off", "false", "no"})
+
+
+@dataclass(frozen=True, slots=True)
+class Floating:
+    """An address that an instance moves; `device` is the interface it goes to."""
+
+    address: Interface
+    device: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +47,13 @@ class Instance:
     preempt_delay: str
     unicast_source: str
     unicast_peers: tuple[str, ...]
-    addresses: tuple[Interface, ...]
+    addresses: tuple[Floating, ...]
     track_interfaces: tuple[str, ...]
     authentication: bool
     others: tuple[Block, ...]
 
     def holds(self, address: Address | None) -> bool:
-        return any(a.ip == address for a in self.addresses)
+        return any(a.address.ip == address for a in self.addresses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +221,12 @@ def _address(word: str) -> Address | None:
         return None
 
 
-def _floating(block: Block) -> Interface | None:
+def _floating(block: Block, interface: str) -> Floating | None:
     """An address line of an instance: `ADDRESS[/LENGTH] [dev …]`; without a length it is a host's."""
+    words = block.words
+    device = next((after for word, after in pairwise(words) if word == "dev"), interface)
     try:
-        return ip_interface(block.name) if "%" not in block.name else None
+        return Floating(ip_interface(block.name), device) if "%" not in block.name else None
     except ValueError:
         return None
 
@@ -223,11 +234,13 @@ def _floating(block: Block) -> Interface | None:
 def _instance(block: Block) -> Instance:
     options = _Options.of(block.children)
     held = [*options.items("virtual_ipaddress"), *options.items("virtual_ipaddress_excluded")]
+    interface = options.word("interface")
+    floating = {id(b): _floating(b, interface) for b in held}
     return Instance(
         block,
         _word(block, 1),
         options.word("state", "BACKUP"),
-        options.word("interface"),
+        interface,
         options.number("virtual_router_id"),
         _or(options.number("priority"), 100),
         options.word("advert_int", "1"),
@@ -235,10 +248,10 @@ def _instance(block: Block) -> Instance:
         options.word("preempt_delay", "0"),
         options.word("unicast_src_ip"),
         tuple(b.name for b in options.items("unicast_peer")),
-        tuple(a for b in held if (a := _floating(b)) is not None),
+        tuple(a for a in floating.values() if a is not None),
         tuple(b.name for b in options.items("track_interface")),
         bool(options.blocks("authentication")),
-        (*(b for b in held if _floating(b) is None), *options.rest()),
+        (*(b for b in held if floating[id(b)] is None), *options.rest()),
     )
 
 
