@@ -12,7 +12,7 @@ from lbftp.core.observe.ftpd import FtpServer
 from lbftp.core.observe.iptables import Ruleset
 from lbftp.core.observe.ipvs import Service, fwmark
 from lbftp.core.observe.observed import Observed
-from lbftp.core.path.native import Native, native
+from lbftp.core.path.native import Native, Packets, native
 from lbftp.core.path.rules import (
     CLIENT_PORTS,
     Filter,
@@ -123,7 +123,8 @@ def _with_rules(state: State, observed: Observed, names: Names, vip: str) -> Sta
     """The packet filter's part: iptables' rules of the IP version, and nftables' own tables beside them."""
     rules = observed.running if state.ip == 4 else observed.running6
     marking = chain(rules, "mangle", "PREROUTING", names)
-    beside = native(observed.nft, state.ip, names)
+    ours = _ours(state)
+    beside = native(observed.nft, rules, Packets(state.ip, names, ours))
     nat, text, to = _source_nat(chain(rules, "nat", "POSTROUTING", names), beside, state.from_port)
     tracking = tracking_rule(rules) or beside.tracking
     marked = _marked((*marking, *beside.marking), state.mark)
@@ -133,19 +134,20 @@ def _with_rules(state: State, observed: Observed, names: Names, vip: str) -> Sta
         source_nat=nat,
         snat_to="VIP" if to in ("", vip) else to,
         conntrack=bool(tracking),
-        filters=(*(_filter(rules, name, names, state) for name in _CHAINS), *beside.filters),
+        filters=(*(_filter(rules, name, names, ours) for name in _CHAINS), *beside.filters),
         unread=beside.unread,
         texts=Texts(marked, text, tracking),
     )
 
 
-def _filter(rules: Ruleset, name: str, names: Names, state: State) -> Filter:
+def _ours(state: State) -> tuple[Ports, ...]:
+    """The ports that occur in the packets that are followed."""
+    single = (state.control_port, state.server_port, state.from_port, state.control_port - 1, *CLIENT_PORTS)
+    return (*(Ports(p, p) for p in single), state.passive)
+
+
+def _filter(rules: Ruleset, name: str, names: Names, ours: Sequence[Ports]) -> Filter:
     policy = "DROP" if rules.policy("filter", name) == "DROP" else "ACCEPT"
-    ours = (
-        *(Ports(p, p) for p in (state.control_port, state.server_port, *CLIENT_PORTS)),
-        *(Ports(p, p) for p in (state.from_port, state.control_port - 1)),
-        state.passive,
-    )
     return Filter(name, policy, about(chain(rules, "filter", name, names), ours))
 
 

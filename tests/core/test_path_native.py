@@ -1,0 +1,84 @@
+"""The way through a router whose packet filter is nftables. data/nft-path.json is what nft 1.0.6 printed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from lbftp.core.observe import iptables, nftables
+from lbftp.core.observe.observed import Observed
+from lbftp.core.path import Client, Prediction, predict_mode, state_from_observed
+from tests.core.cases import DATA, GUIDE, pair
+
+PRINTED = (DATA / "nft-path.json").read_text()
+
+
+def router(text: str = PRINTED) -> Observed:
+    """The recorded router with nftables in place of iptables."""
+    return dataclasses.replace(pair("applied")["r1"], running=iptables.Ruleset(), nft=nftables.parse(text))
+
+
+def without(words: str) -> str:
+    """The rules without those whose JSON holds `words`."""
+    objects = json.loads(PRINTED)["nftables"]
+    return json.dumps({"nftables": [o for o in objects if "rule" not in o or words not in json.dumps(o)]})
+
+
+def with_rule(chain: str, *expressions: dict[str, Any]) -> str:
+    objects = json.loads(PRINTED)["nftables"]
+    first = next(n for n, o in enumerate(objects) if o.get("rule", {}).get("chain") == chain)
+    made = {"rule": {**objects[first]["rule"], "expr": list(expressions)}}
+    return json.dumps({"nftables": [*objects[:first], made, *objects[first:]]})
+
+
+def explained(mode: Any, text: str = PRINTED) -> Prediction:
+    client = Client(mode)
+    return predict_mode(state_from_observed(GUIDE, router(text), client), client.mode)
+
+
+def bys(found: Prediction) -> list[str]:
+    return [hop.by for hop in found.hops]
+
+
+@pytest.mark.parametrize("mode", ["pasv", "epsv", "port", "eprt"])
+def test_own_tables_carry_every_mode(mode: str) -> None:
+    found = explained(mode)
+    assert found.outcome == "ok", found.reason
+    assert "ip daddr 192.0.2.100 tcp dport { 21, 10000-20000 } meta mark set 0x15" in bys(found)
+    assert "ct state established,related accept" in bys(found)
+    assert "meta mark 21 accept" in bys(found)
+
+
+SADDR = {"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "@bad"}}
+FTP = {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 21}}
+WEB = {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 80}}
+LIMIT = {"limit": {"rate": 3, "per": "minute"}}
+
+
+@pytest.mark.parametrize(("text", "mode", "expected"), [
+    (without('"mangle"'), "epsv", ("timeout", "nftables inet site in drops packets for VIP:21: policy DROP")),
+    (without('"jump"'), "epsv", ("timeout", "nftables inet site in drops packets for VIP:21")),
+    (without("masquerade"), "port", ("ok", "VIP:20")),
+    (without('"sport"'), "port", ("timeout", "inet site fw drops the real server's connection from port 20")),
+    (without('"state"'), "pasv", ("timeout", "inet site fw drops answers")),
+    # What is not understood is unknown, unless it can only be about others.
+    (with_rule("in", SADDR, {"drop": None}), "epsv", ("unknown", "ip saddr @bad drop")),
+    (with_rule("in", SADDR, WEB, {"drop": None}), "epsv", ("ok", "")),
+    (with_rule("in", FTP, LIMIT, {"accept": None}), "epsv", ("unknown", "is not understood")),
+    (with_rule("in", SADDR, {"log": None}), "epsv", ("ok", "")),
+    (with_rule("prerouting", FTP, {"drop": None}), "epsv", ("timeout", "")),
+    (with_rule("in", {"vmap": 5}), "epsv", ("unknown", "")),
+    (with_rule("in", FTP, {"reject": {"type": "tcp reset"}}), "epsv", ("refused", "tcp dport 21 reject")),
+])  # fmt: skip
+def test_what_decides(text: str, mode: str, expected: tuple[str, str]) -> None:
+    found = explained(mode, text)
+    assert (found.outcome, expected[1] in found.reason) == (expected[0], True), found.reason
+
+
+def test_tables_of_iptables_are_not_read_twice() -> None:
+    text = PRINTED.replace('"family": "inet"', '"family": "ip"').replace('"site"', '"filter"')
+    seen = dataclasses.replace(router(text), running=pair("applied")["r1"].running)
+    assert not [f for f in state_from_observed(GUIDE, seen).filters if "filter" in f.own]
