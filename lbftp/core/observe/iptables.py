@@ -1,35 +1,21 @@
-"""`iptables-save` text (also the saved files of both platforms) -> Ruleset. The only place that normalises rules.
+"""`iptables-save` and `ip6tables-save` text, also saved files of both platforms and files written by hand -> Ruleset.
 
-Both back ends (legacy and nf_tables) and both ages of syntax come out as the same tokens, so that equality is `==`.
+Both back ends (legacy and nf_tables) and all ages of syntax come out as the same tokens (`iptables_normal`), so that
+equality is `==`.
 """
 
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from lbftp.core.observe.errors import ObserveError
+from lbftp.core.observe.iptables_normal import FREE, OpenQuoteError, normal, words
 
 _COUNTERS: Final = re.compile(r"^\[\d+:\d+\] ")
-_CHAIN: Final = re.compile(r"^:(\S+) (\S+)(?: \[\d+:\d+\])?$")
-# /etc/protocols gives names where it is installed, numbers where it is not (IANA protocol numbers).
-_PROTOCOLS: Final = {"6": "tcp", "17": "udp", "1": "icmp", "vrrp": "112"}
-_ADDRESS_OPTIONS: Final = frozenset({"-s", "-d", "--source", "--destination"})
-_LONG: Final = {
-    "--source": "-s",
-    "--destination": "-d",
-    "--protocol": "-p",
-    "--jump": "-j",
-    "--goto": "-g",
-    "--in-interface": "-i",
-    "--out-interface": "-o",
-    "--match": "-m",
-    "--source-port": "--sport",
-    "--destination-port": "--dport",
-}
+_CHAIN: Final = re.compile(r"^:(\S+)\s+(\S+)(?:\s+\[\d+:\d+\])?$")
 _ENDS: Final = frozenset({"DROP", "REJECT"})
 
 
@@ -43,18 +29,29 @@ class Rule:
     @property
     def target(self) -> str:
         """The `-j` or `-g` target, '' if the rule only counts."""
+        before = ""
         for option, value in zip(self.tokens, self.tokens[1:], strict=False):
-            if option in {"-j", "-g"}:
+            if option in {"-j", "-g"} and before not in FREE:
                 return value
+            before = option
         return ""
 
     @property
+    def unconditional(self) -> bool:
+        """Whether every packet meets it; a comment is no condition."""
+        plain = self.tokens[4:] if self.tokens[:3] == ("-m", "comment", "--comment") else self.tokens
+        return plain[:1] in {("-j",), ("-g",)}
+
+    @property
     def sets_mark(self) -> int | None:
-        """The firewall mark this rule sets, with its mask applied; None if it sets none."""
-        if self.target != "MARK" or "--set-xmark" not in self.tokens:
+        """The firewall mark that a packet without one has after this rule; None if it sets none."""
+        if self.target != "MARK" or "--set-xmark" not in self.tokens[:-1]:
             return None
-        value, _, mask = self.tokens[self.tokens.index("--set-xmark") + 1].partition("/")
-        return int(value, 16) & int(mask, 16)
+        value, _, _ = self.tokens[self.tokens.index("--set-xmark") + 1].partition("/")
+        try:
+            return int(value, 16)
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +65,7 @@ class Chain:
     @property
     def drops_by_default(self) -> bool:
         """Whether a packet that no rule speaks of is lost: by policy, or by a rule for everything at the end."""
-        return self.policy in _ENDS or any(r.target in _ENDS and r.tokens[0] == "-j" for r in self.rules)
+        return self.policy in _ENDS or any(r.unconditional and r.target in _ENDS for r in self.rules)
 
     def jumps_to(self, name: str) -> int:
         """How many rules jump to the chain `name` without any condition."""
@@ -102,10 +99,12 @@ class Ruleset:
 
 def parse(text: str, part: str = "iptables-save") -> Ruleset:
     """The rule set in `text`. Raises ObserveError, and nothing else, on any text; `part` names it in the message."""
-    tables: dict[str, dict[str, tuple[str, list[Rule]]]] = {}
-    current: dict[str, tuple[str, list[Rule]]] | None = None
+    tables: dict[str, _Table] = {}
+    current: _Table | None = None
     for number, raw in enumerate(text.split("\n"), 1):
-        line = _COUNTERS.sub("", raw.strip())
+        line = raw.strip()
+        if line.startswith("["):
+            line = _COUNTERS.sub("", line)
         if not line or line.startswith("#"):
             continue
         if line.startswith("*"):
@@ -119,67 +118,39 @@ def parse(text: str, part: str = "iptables-save") -> Ruleset:
     return Ruleset({t: {n: Chain(n, p, tuple(r)) for n, (p, r) in c.items()} for t, c in tables.items()})
 
 
-def _line(table: dict[str, tuple[str, list[Rule]]], line: str, part: str, number: int) -> None:
+_Table = dict[str, tuple[str, list[Rule]]]
+
+
+def _line(table: _Table, line: str, part: str, number: int) -> None:
     if declared := _CHAIN.match(line):
         table[declared[1]] = (declared[2], [])
         return
-    words = _words(line, part, number)
-    if len(words) < 2 or words[0] not in {"-A", "--append"}:
-        raise ObserveError(part, f"line {number} is neither a chain nor a rule: {line[:80]!r}")
-    table.setdefault(words[1], ("-", []))[1].append(Rule(normal(words[2:]), line))
-
-
-def _words(line: str, part: str, number: int) -> list[str]:
-    if '"' not in line and "'" not in line and "\\" not in line:
-        return line.split()
     try:
-        return shlex.split(line)
-    except ValueError as error:
+        found = words(line)
+    except OpenQuoteError as error:
         raise ObserveError(part, f"line {number} has an open quote: {line[:80]!r}") from error
+    if len(found) < 2 or not _command(table, found, line):
+        raise ObserveError(part, f"line {number} is neither a chain nor a rule: {line[:80]!r}")
+
+
+def _command(table: _Table, found: list[str], line: str) -> bool:
+    """What files written by hand have beside `-A`: `-I` (in front, or at a place), `-N`, `-P`."""
+    command, name, *rest = found
+    if command in {"-A", "--append"}:
+        table.setdefault(name, ("-", []))[1].append(Rule(normal(rest), line))
+    elif command in {"-I", "--insert"}:
+        placed = bool(rest) and rest[0].isascii() and rest[0].isdigit() and len(rest[0]) < 9
+        place = int(rest[0]) if placed else 1
+        table.setdefault(name, ("-", []))[1].insert(place - 1, Rule(normal(rest[placed:]), line))
+    elif command in {"-N", "--new-chain"}:
+        table.setdefault(name, ("-", []))
+    elif command in {"-P", "--policy"} and rest:
+        table[name] = (rest[0], table[name][1] if name in table else [])
+    else:
+        return False
+    return True
 
 
 def rule(text: str) -> Rule:
     """The rule written as the part behind `-A CHAIN`; for renderers, so that both sides have one normal form."""
-    return Rule(normal(shlex.split(text)), text)
-
-
-def normal(words: list[str]) -> tuple[str, ...]:
-    """Tokens of a rule in normal form: short options, no implied `-m tcp`, no `/32`, marks as 0x…/0x…."""
-    out: list[str] = []
-    protocol = ""
-    index = 0
-    while index < len(words):
-        option = _LONG.get(words[index], words[index])
-        value = words[index + 1] if index + 1 < len(words) else ""
-        if option == "-m" and value == protocol:
-            index += 2
-            continue
-        out.append("--set-xmark" if option == "--set-mark" else option)
-        index += 1
-        if option.startswith("-") and value and not value.startswith("-") and value != "!":
-            value = _value(option, value)
-            protocol = value if option == "-p" else protocol
-            out.append(value)
-            index += 1
-    return tuple(out)
-
-
-def _value(option: str, value: str) -> str:
-    if option in _ADDRESS_OPTIONS:
-        return value.removesuffix("/32")
-    if option == "-p":
-        return _PROTOCOLS.get(value, value)
-    if option in {"--set-xmark", "--set-mark", "--mark"}:
-        return _mark(value, "" if option == "--mark" else "/0xffffffff")
-    if option in {"--ctstate", "--state"}:
-        return ",".join(sorted(value.split(",")))
-    return value
-
-
-def _mark(value: str, full: str) -> str:
-    number, slash, mask = value.partition("/")
-    try:
-        plain = f"{int(number, 0):#x}"
-        return plain + (f"/{int(mask, 0):#x}" if slash else full)
-    except ValueError:
-        return value
+    return Rule(normal(words(text)), text)
