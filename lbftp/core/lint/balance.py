@@ -86,10 +86,10 @@ def _quorum(spec: ClusterSpec) -> Iterator[Problem]:
             yield error(
                 "FTP067",
                 "quorum",
-                f"The quorum {spec.quorum} is above the weight of all IPv{side.family} real servers together ({total}).",
+                f"The quorum {spec.quorum} is above the weight of all IPv{side.family} real servers, {total}.",
                 f"Use a quorum from 1 to {total}, or raise the weights.",
             )
-        elif spec.sorry_server.at(side.family) and 0 < total - max(weights) < spec.quorum:
+        elif spec.sorry_server.at(side.family) and 0 < total - max(weights, default=0) < spec.quorum:
             yield warning(
                 "FTP072",
                 "quorum",

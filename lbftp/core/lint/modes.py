@@ -21,7 +21,7 @@ def _helper(spec: ClusterSpec) -> Iterator[Problem]:
             f"The helper works with NAT only: with {spec.forwarding} nothing rewrites what servers tell clients.",
             "Use advertise mode, in which the servers name the VIP themselves, or NAT.",
         )
-    elif spec.active == "none":
+    elif spec.active == "none" and spec.vip is not None:
         yield error(
             "FTP083",
             "active",
@@ -56,7 +56,7 @@ def _active(spec: ClusterSpec) -> Iterator[Problem]:
             "written; the choice only promises active mode.",
             "Nothing to do; choose none if active mode is not to be promised.",
         )
-    if spec.nat and spec.mode == "advertise" and spec.active == "none":
+    if spec.nat and spec.active == "none":
         yield info(
             "FTP085",
             "active",
