@@ -16,7 +16,7 @@ from lbftp.core.observe.iptables_normal import FREE, OpenQuoteError, normal, wor
 
 _COUNTERS: Final = re.compile(r"^\[\d+:\d+\] ")
 _CHAIN: Final = re.compile(r"^:(\S+)\s+(\S+)(?:\s+\[\d+:\d+\])?$")
-_ENDS: Final = frozenset({"DROP", "REJECT"})
+ENDS: Final = frozenset({"DROP", "REJECT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Chain:
     @property
     def drops_by_default(self) -> bool:
         """Whether a packet that no rule speaks of is lost: by policy, or by a rule for everything at the end."""
-        return self.policy in _ENDS or any(r.unconditional and r.target in _ENDS for r in self.rules)
+        return self.policy in ENDS or any(r.unconditional and r.target in ENDS for r in self.rules)
 
     def jumps_to(self, name: str) -> int:
         """How many rules jump to the chain `name` without any condition."""

@@ -1,5 +1,6 @@
 """Our iptables chains for a cluster on a router, and the text that loads them (iptables-restore(8)).
 
+IPv4 and IPv6 have each a rule set of their own (iptables, ip6tables); a function here is about one of them.
 Each chain is ours alone and is reached by one jump, so foreign rules stay where they are. Rules are written in the
 normal form of `observe.iptables`, in the order in which `iptables-save` prints their parts.
 """
@@ -9,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from lbftp.core.observe.iptables import Chain, Rule, Ruleset, rule
+from lbftp.core.observe.iptables import ENDS, Chain, Rule, Ruleset, rule
+from lbftp.core.promise import data_ports
+from lbftp.core.render.accepts import Place, accepts, as_iptables, inside, marked_ports, side_of
 from lbftp.core.render.artifact import OwnChain
-from lbftp.core.spec import ClusterSpec, RouterSpec, cluster_name
+from lbftp.core.spec import ClusterSpec, Family, RouterSpec, Side, cluster_name
 
 PREFIX: Final = "LBFTP-"
 # The order in which tables are loaded: marks last, so that nothing is forwarded before it may pass the filter.
@@ -21,67 +24,67 @@ BUILTIN: Final = {
     "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
     "filter": ("INPUT", "FORWARD", "OUTPUT"),
 }
+# The chain of the filter table where packets may be lost, and the end of our chain's name.
+PLACES: Final[dict[Place, str]] = {"INPUT": "-in", "FORWARD": "-fw", "OUTPUT": "-out"}
+SUFFIXES: Final = ("", *PLACES.values())
 
 
 def own_name(cluster: str, suffix: str = "") -> str:
-    """The chain's name: 28 characters at most, of which a cluster's name takes up to 16."""
+    """The chain's name: 28 characters at most (iptables(8)), of which a cluster's name takes up to 16."""
     return f"{PREFIX}{cluster_name(cluster)}{suffix}"
 
 
-def chains(spec: ClusterSpec, router: RouterSpec, running: Ruleset) -> tuple[OwnChain, ...]:
-    """The chains that `router` needs. Accepts come along only where INPUT or FORWARD drop by default."""
-    found = [
-        OwnChain("mangle", own_name(spec.name), "PREROUTING", tuple(map(rule, _marks(spec)))),
-        OwnChain("nat", own_name(spec.name), "POSTROUTING", tuple(map(rule, _masquerade(spec)))),
-    ]
-    if drops(running, "INPUT"):
-        found.append(OwnChain("filter", own_name(spec.name, "-in"), "INPUT", tuple(map(rule, _input(spec, router)))))
-    if drops(running, "FORWARD"):
-        found.append(OwnChain("filter", own_name(spec.name, "-fw"), "FORWARD", tuple(map(rule, _forward(spec)))))
-    return tuple(found)
+def chains(spec: ClusterSpec, router: RouterSpec, running: Ruleset, family: Family = 4) -> tuple[OwnChain, ...]:
+    """The chains that `router` needs over one IP version of the cluster, of which `running` are the rules.
+
+    Accepts come along only where INPUT, FORWARD or OUTPUT drop by default. Raises ValueError for an IP version that
+    the cluster does not have.
+    """
+    side = side_of(spec, family)
+    texts = {("mangle", "", "PREROUTING"): _marks(spec, side), ("nat", "", "POSTROUTING"): _source_nat(spec, side)}
+    wanted = accepts(spec, router, family)
+    for place, suffix in PLACES.items():
+        if drops(running, place):
+            texts["filter", suffix, place] = [as_iptables(a) for a in wanted if a.place == place]
+    return tuple(
+        OwnChain(table, own_name(spec.name, suffix), builtin, tuple(map(rule, lines)), family)
+        for (table, suffix, builtin), lines in texts.items()
+        if lines
+    )
 
 
 def drops(running: Ruleset, chain: str) -> bool:
-    """Whether the filter loses what no rule in `chain` speaks of."""
+    """Whether the filter loses what no rule in `chain` speaks of, there or in a chain that everything is sent to."""
     found = running.chain("filter", chain)
-    return found is not None and found.drops_by_default
+    return found is not None and (found.policy in ENDS or _ends_in_a_drop(running, found, frozenset()))
 
 
-def _marks(spec: ClusterSpec) -> list[str]:
+def _ends_in_a_drop(running: Ruleset, chain: Chain, seen: frozenset[str]) -> bool:
+    for found in chain.rules:
+        if not found.unconditional:
+            continue
+        if found.target in ENDS:
+            return True
+        if found.target in {"ACCEPT", "RETURN"}:
+            return False
+        inner = running.chain("filter", found.target)
+        if inner and inner.name not in seen and _ends_in_a_drop(running, inner, seen | {chain.name}):
+            return True
+    return False
+
+
+def _marks(spec: ClusterSpec, side: Side) -> list[str]:
     """Guide, "Rules for Passive Connections": all of a client's FTP traffic carries one mark."""
     mark = f"-j MARK --set-xmark {spec.mark:#x}/0xffffffff"
-    ports = (str(spec.control_port), f"{spec.passive.low}:{spec.passive.high}")
-    return [f"-d {spec.vip} -p tcp --dport {port} {mark}" for port in ports]
+    return [f"-d {side.vip} -p tcp --dport {port} {mark}" for port in marked_ports(spec)]
 
 
-def _masquerade(spec: ClusterSpec) -> list[str]:
+def _source_nat(spec: ClusterSpec, side: Side) -> list[str]:
     """Guide, "Rules for Active Connections". A nat rule also turns connection tracking on, which the helper needs."""
-    return [f"-s {spec.internal_network} -p tcp --sport 20 -j MASQUERADE"]
-
-
-def _input(spec: ClusterSpec, router: RouterSpec) -> list[str]:
-    """Packets for the VIP pass INPUT before IPVS takes them. In active mode the client's answers go to VIP:20, which
-    carries no mark. The pair's VRRP and the answers to our health checks come in here as well."""
-    peers = [r for r in spec.routers if r.name != router.name]
-    established = "-m conntrack --ctstate ESTABLISHED -j ACCEPT"
-    return [
-        f"-m mark --mark {spec.mark:#x} -j ACCEPT",
-        f"-d {spec.vip} -p tcp --dport 20 {established}",
-        f"-s {spec.internal_network} -i {router.internal_interface} -p tcp --sport {spec.control_port} {established}",
-        *(f"-s {p.public_address.ip} -i {router.public_interface} -p 112 -j ACCEPT" for p in peers),
-        *(f"-s {p.internal_address.ip} -i {router.internal_interface} -p 112 -j ACCEPT" for p in peers),
-    ]
-
-
-def _forward(spec: ClusterSpec) -> list[str]:
-    """A server's own connection from port 20 is a new forwarded connection; everything else is an answer."""
-    inside, established = spec.internal_network, "-m conntrack --ctstate ESTABLISHED -j ACCEPT"
-    return [
-        f"-s {inside} -p tcp --sport 20 -j ACCEPT",
-        f"-d {inside} -p tcp --dport 20 {established}",
-        f"-s {inside} -p tcp --sport {spec.control_port} {established}",
-        f"-s {inside} -p tcp --sport {spec.passive.low}:{spec.passive.high} {established}",
-    ]
+    if not spec.nat or spec.active == "none":
+        return []
+    way = "MASQUERADE" if spec.active == "masquerade" else f"SNAT --to-source {side.vip}"
+    return [f"-s {s} -p tcp --sport {port:d} -j {way}" for s in inside(spec, side) for port in data_ports(spec)]
 
 
 def load(wanted: Sequence[OwnChain], unwanted: Sequence[OwnChain], running: Ruleset) -> str:
@@ -131,12 +134,17 @@ def in_step(own: OwnChain, ruleset: Ruleset) -> bool:
     return found is not None and found.rules == own.rules and _jumps(own, ruleset) == 1
 
 
-def leftovers(cluster: str, wanted: Sequence[OwnChain], ruleset: Ruleset) -> tuple[OwnChain, ...]:
+def own_names(cluster: str) -> frozenset[str]:
+    """Every name that a chain of the cluster may have."""
+    return frozenset(own_name(cluster, suffix) for suffix in SUFFIXES)
+
+
+def leftovers(cluster: str, wanted: Sequence[OwnChain], ruleset: Ruleset, family: Family = 4) -> tuple[OwnChain, ...]:
     """Chains of this cluster that are there and not wanted (a filter that no longer drops by default)."""
-    names = {own_name(cluster, suffix) for suffix in ("", "-in", "-fw")}
+    names = own_names(cluster)
     keep = {(c.table, c.name) for c in wanted}
     return tuple(
-        OwnChain(table, name, _jumped_from(table, name, ruleset), found.rules)
+        OwnChain(table, name, _jumped_from(table, name, ruleset), found.rules, family)
         for table, found_chains in ruleset.tables.items()
         for name, found in found_chains.items()
         if name in names and (table, name) not in keep
@@ -155,7 +163,7 @@ def restore(before: Ruleset, touched: Sequence[OwnChain]) -> tuple[list[tuple[st
     """What puts our chains back as they were: (jumps to delete as (table, builtin, chain), text to load afterwards)."""
     deletions = [(c.table, c.builtin, c.name) for c in touched]
     kept = [
-        OwnChain(c.table, c.name, c.builtin, found.rules)
+        OwnChain(c.table, c.name, c.builtin, found.rules, c.family)
         for c in touched
         if (found := before.chain(c.table, c.name)) is not None
     ]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from lbftp.core.observe.iptables import Ruleset
 from lbftp.core.render.artifact import OwnChain
-from lbftp.core.render.iptables import BUILTIN, TABLES, own_name
+from lbftp.core.render.iptables import BUILTIN, TABLES, own_names
 
 
 def merge(saved: str | None, cluster: str, wanted: Sequence[OwnChain], running: Ruleset) -> str:
@@ -30,7 +30,7 @@ def merge(saved: str | None, cluster: str, wanted: Sequence[OwnChain], running: 
 
 def _ours(line: str, cluster: str) -> bool:
     """Whether `line` declares, fills or jumps to one of this cluster's chains."""
-    names = {own_name(cluster, suffix) for suffix in ("", "-in", "-fw")}
+    names = own_names(cluster)
     words = line.split("] ", 1)[-1].split() if line.startswith("[") else line.split()
     if not words:
         return False
