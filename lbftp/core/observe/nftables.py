@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from typing import Any, Final
 
 from lbftp.core.observe.errors import ObserveError
@@ -61,11 +62,12 @@ class NftChain:
 
 @dataclass(frozen=True, slots=True)
 class NftTable:
-    """A table and its chains by name, in the order listed."""
+    """A table and its chains by name, in the order listed. A dormant one does nothing."""
 
     family: str
     name: str
     chains: Mapping[str, NftChain] = field(default_factory=dict)
+    dormant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,14 @@ class _Reading:
 
 def _ruleset(objects: list[Any]) -> NftRuleset:
     tables: dict[tuple[str, str], dict[str, _Reading]] = {}
+    dormant = set()
     for found in objects:
         (kind, value), *_ = found.items()
         if kind == "table":
-            tables.setdefault((_text(value["family"]), _text(value["name"])), {})
+            key = _text(value["family"]), _text(value["name"])
+            tables.setdefault(key, {})
+            if "dormant" in value.get("flags", ()):
+                dormant.add(key)
         elif kind == "chain":
             chain = _chain(value)
             tables.setdefault(_table_of(value), {})[chain.name] = _Reading(chain)
@@ -117,7 +123,7 @@ def _ruleset(objects: list[Any]) -> NftRuleset:
             comment = _text(value.get("comment", ""))
             tables[_table_of(value)][_text(value["chain"])].rules.append(rule(*value["expr"], comment=comment))
     return NftRuleset({
-        key: NftTable(*key, {name: _with_rules(reading) for name, reading in chains.items()})
+        key: NftTable(*key, {name: _with_rules(reading) for name, reading in chains.items()}, key in dormant)
         for key, chains in tables.items()
     })  # fmt: skip
 
@@ -196,7 +202,9 @@ def _port_numbers(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Sets sorted, their elements without counters and timeouts, quotas without what is used."""
+    """Sets sorted, their elements without counters and timeouts, quotas without what is used, addresses in one form."""
+    if isinstance(value, str):
+        return _address(value) if ":" in value and "." in value else value
     if isinstance(value, list):
         return [_plain(v) for v in value]
     if not isinstance(value, dict):
@@ -206,6 +214,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value.get("set"), list):
         return {"set": sorted((_plain(v) for v in value["set"]), key=_key)}
     return {k: _plain(v) for k, v in value.items() if k not in {"used", "used_unit"}}
+
+
+def _address(value: str) -> str:
+    """An IPv4 address within an IPv6 one is written in two ways."""
+    try:
+        return str(IPv6Address(value))
+    except ValueError:
+        return value
 
 
 def _key(value: Any) -> str:
