@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,45 +10,63 @@ from django import forms
 from django.forms.boundfield import BoundField
 
 from lbftp.accounts.models import Team
-from lbftp.clusters.drafts import PRIORITIES, draft_defaults
+from lbftp.clusters import fields
+from lbftp.clusters.drafts import MACHINES, PRIORITIES, complete
+from lbftp.clusters.fields import MONO
 from lbftp.clusters.models import Cluster
-from lbftp.core.spec import SCHEDULERS
+from lbftp.clusters.sections import SECTIONS, Section, Summary, summaries
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
 from lbftp.web.forms import ServiceForm
 
-_MONO: Final = {"class": "mono", "autocomplete": "off", "spellcheck": "false"}
 _PLAIN: Final = ("name", "comment", "probe_host", "probe_account", "probe_path")
-_NUMBERS: Final = (
-    "mark",
-    "control_port",
-    "persistence_timeout",
-    "vrid",
-    "advert_int",
-    "passive_low",
-    "passive_high",
-    "delay_loop",
-    "connect_timeout",
-    "retry",
-)
-_SCHEDULER_WORDS: Final = {
-    "wlc": "weighted least connections",
-    "lc": "least connections",
-    "wrr": "weighted round robin",
-    "rr": "round robin",
-    "sh": "source hashing",
-    "sed": "shortest expected delay",
-    "nq": "never queue",
-    "mh": "Maglev hashing",
+# Draft field -> prefix of the boxes to tick; which number has to be given with a tick; its range.
+_KINDS: Final = {"routers": ("router", "priority", (1, 254)), "real_servers": ("server", "weight", (0, 65535))}
+# Settings that the chosen mode or forwarding has no use for are hidden by these classes (lbftp.css).
+_ONLY: Final = {
+    "forwarding": "if-advertise",
+    "tls": "if-advertise",
+    "implicit_ports": "if-advertise",
+    "floating": "if-nat",
+    "internal_network": "if-nat",
+    "floating6": "if-nat",
+    "internal_network6": "if-nat",
+    "scheduler_flags": "if-flags",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One machine to take or leave, with its number (a router's priority or a server's weight)."""
+    """One machine to take or leave, with its number (a router's priority or a server's weight) and its limits."""
 
     row: Router | RealServer
     taken: BoundField
     number: BoundField
+    limits: tuple[BoundField, ...]
+
+    @property
+    def limited(self) -> bool:
+        return any(limit.value() not in (0, "0", "", None) for limit in self.limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A field of a section, and the class that hides it where it is of no use."""
+
+    field: BoundField
+    css: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A folded section as it is drawn. It begins open where something in it was refused."""
+
+    section: Section
+    summary: Summary
+    settings: tuple[Setting, ...]
+
+    @property
+    def opened(self) -> bool:
+        return any(setting.field.errors for setting in self.settings)
 
 
 class ClusterForm(ServiceForm):
@@ -56,57 +74,10 @@ class ClusterForm(ServiceForm):
 
     name = forms.CharField(
         max_length=16,
-        widget=forms.TextInput({**_MONO, "placeholder": "ftp-public"}),
+        widget=forms.TextInput({**MONO, "placeholder": "ftp-public"}),
         help_text="Lower-case letters, digits, hyphens. It becomes part of file and chain names.",
     )
     comment = forms.CharField(max_length=200, required=False, help_text="For colleagues: what it serves, whom to ask.")
-    vip = forms.CharField(
-        label="Virtual IP (VIP)",
-        required=False,
-        widget=forms.TextInput({**_MONO, "placeholder": "192.0.2.100"}),
-        help_text="The public floating address that clients connect to.",
-    )
-    floating = forms.CharField(
-        label="Internal floating address",
-        required=False,
-        widget=forms.TextInput({**_MONO, "placeholder": "10.0.50.1"}),
-        help_text="The real servers' default route. It moves together with the VIP.",
-    )
-    internal_network = forms.CharField(
-        label="Internal network", required=False, widget=forms.TextInput({**_MONO, "placeholder": "10.0.50.0/24"})
-    )
-    mark = forms.IntegerField(
-        label="Firewall mark",
-        min_value=1,
-        max_value=0xFFFFFFFF,
-        help_text="Ties control and data connections together. The guide uses 21.",
-    )
-    control_port = forms.IntegerField(label="Control port", min_value=1, max_value=65535)
-    passive_low = forms.IntegerField(
-        label="Passive ports from",
-        min_value=1024,
-        max_value=65535,
-        help_text="The same range as in every real server's configuration.",
-    )
-    passive_high = forms.IntegerField(label="Passive ports to", min_value=1024, max_value=65535)
-    scheduler = forms.ChoiceField(
-        choices=[
-            (name, f"{name}: {_SCHEDULER_WORDS[name]}" if name in _SCHEDULER_WORDS else name) for name in SCHEDULERS
-        ]
-    )
-    persistence_timeout = forms.IntegerField(
-        label="Persistence (s)",
-        min_value=0,
-        max_value=31 * 86400,
-        help_text="How long a client stays with its real server; at least the server's idle timeout (300).",
-    )
-    vrid = forms.IntegerField(
-        label="Virtual router ID", min_value=1, max_value=255, help_text="Unique on the networks that carry VRRP."
-    )
-    advert_int = forms.IntegerField(label="VRRP interval (s)", min_value=1, max_value=255)
-    delay_loop = forms.IntegerField(label="Check every (s)", min_value=1, max_value=3600)
-    connect_timeout = forms.IntegerField(label="Connect within (s)", min_value=1, max_value=300)
-    retry = forms.IntegerField(label="Tries", min_value=0, max_value=100)
     probe_host = forms.ModelChoiceField(ProbeHost.objects.none(), required=False, empty_label="none")
     probe_account = forms.ModelChoiceField(
         Credential.objects.none(), label="FTP account", required=False, empty_label="none"
@@ -115,14 +86,19 @@ class ClusterForm(ServiceForm):
         label="File to fetch",
         max_length=200,
         required=False,
-        widget=forms.TextInput({**_MONO, "placeholder": "pub/probe.bin"}),
+        widget=forms.TextInput({**MONO, "placeholder": "pub/probe.bin"}),
         help_text="Every real server has to hold it, with the same content.",
     )
 
     def __init__(self, *args: Any, team: Team, cluster: Cluster | None = None, **kwargs: Any) -> None:
         self.team, self.cluster = team, cluster
         super().__init__(*args, **kwargs)
-        self.machines = (list(team.routers.order_by("name")), list(team.real_servers.order_by("name")))
+        self.machines: dict[str, Sequence[Router | RealServer]] = {
+            "routers": list(team.routers.order_by("name")),
+            "real_servers": list(team.real_servers.order_by("name")),
+        }
+        self.fields |= fields.build()
+        self.fields["group"] = _group_field(team, cluster)
         self._add_machines()
         self.fields["probe_host"].queryset = team.probehosts.all()  # type: ignore[attr-defined]
         passwords = team.credentials.filter(kind=Credential.Kind.PASSWORD)
@@ -131,15 +107,34 @@ class ClusterForm(ServiceForm):
 
     @property
     def routers(self) -> Iterator[Choice]:
-        return self._choices("router", "priority", self.machines[0])
+        return self._choices("routers")
 
     @property
     def real_servers(self) -> Iterator[Choice]:
-        return self._choices("server", "weight", self.machines[1])
+        return self._choices("real_servers")
+
+    @property
+    def only(self) -> dict[str, str]:
+        return _ONLY
+
+    @property
+    def sentences(self) -> dict[str, str]:
+        return fields.SENTENCES
+
+    @property
+    def folds(self) -> Iterator[Fold]:
+        for section, summary in zip(SECTIONS, self.summaries(), strict=True):
+            settings = tuple(Setting(self[name], _ONLY.get(name, "")) for name in section.fields)
+            yield Fold(section, summary, settings)
+
+    def summaries(self) -> list[Summary]:
+        """Each folded section's values in a line, as the form stands."""
+        shown = {name: self.initial[name] for name in fields.PATHS}
+        return summaries({name: self._typed(name) for name in fields.PATHS} if self.is_bound else shown)
 
     def typed_draft(self) -> dict[str, Any]:
         """The draft as it stands while somebody types: what is no number yet stays as it was typed."""
-        return self._draft({name: _number(self.data.get(name, "")) for name in self.fields})
+        return self._draft({name: self._typed(name) for name in self.fields})
 
     def values(self) -> dict[str, Any]:
         """The arguments of `save_draft`."""
@@ -147,59 +142,90 @@ class ClusterForm(ServiceForm):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
-        for kind, number, rows in (("router", "priority", self.machines[0]), ("server", "weight", self.machines[1])):
-            for row in rows:
+        for part, (kind, number, _) in _KINDS.items():
+            for row in self.machines[part]:
                 if values.get(f"{kind}-{row.pk}") and values.get(f"{number}-{row.pk}") is None:
                     self.add_error(f"{number}-{row.pk}", f"Give {row.name} a {number}.")
         return values
 
+    def _typed(self, name: str) -> Any:
+        field = self.fields[name]
+        raw = field.widget.value_from_datadict(self.data, self.files, self.add_prefix(name))
+        if isinstance(field, forms.BooleanField | forms.MultipleChoiceField):
+            return raw
+        if isinstance(field, fields.PortsField):
+            return field.to_python(raw)
+        return fields.number(raw or "") if isinstance(field, forms.IntegerField) else str(raw or "").strip()
+
     def _draft(self, given: dict[str, Any]) -> dict[str, Any]:
-        draft: dict[str, Any] = {name: given[name] for name in ("vip", "floating", "internal_network", "scheduler")}
-        draft |= {name: given[name] for name in _NUMBERS[:5]}
-        draft["passive"] = {"low": given["passive_low"], "high": given["passive_high"]}
-        draft["check"] = {name: given[name] for name in _NUMBERS[7:]}
-        draft["routers"] = self._taken(given, "router", "priority", self.machines[0])
-        draft["real_servers"] = self._taken(given, "server", "weight", self.machines[1])
-        return draft
+        taken = {part: self._taken(given, part) for part in _KINDS}
+        return complete({**fields.nested(given), **taken})
 
-    def _taken(self, given: dict[str, Any], kind: str, number: str, rows: Any) -> list[dict[str, Any]]:
-        return [{"name": r.name, number: given[f"{number}-{r.pk}"]} for r in rows if given.get(f"{kind}-{r.pk}")]
+    def _taken(self, given: dict[str, Any], part: str) -> list[dict[str, Any]]:
+        kind = _KINDS[part][0]
+        rows = [row for row in self.machines[part] if given.get(f"{kind}-{row.pk}")]
+        return [{"name": row.name, **self._numbers(given, part, row)} for row in rows]
 
-    def _choices(self, kind: str, number: str, rows: Any) -> Iterator[Choice]:
-        return (Choice(row, self[f"{kind}-{row.pk}"], self[f"{number}-{row.pk}"]) for row in rows)
+    def _numbers(self, given: dict[str, Any], part: str, row: Router | RealServer) -> dict[str, Any]:
+        """A machine's numbers; a limit that is left empty is none."""
+        found = {name: given.get(f"{name}-{row.pk}") for name in MACHINES[part]}
+        return {name: value for name, value in found.items() if name == _KINDS[part][1] or value not in ("", None)}
+
+    def _choices(self, part: str) -> Iterator[Choice]:
+        kind, number, _ = _KINDS[part]
+        limits = [name for name in MACHINES[part] if name != number]
+        for row in self.machines[part]:
+            bound = tuple(self[f"{name}-{row.pk}"] for name in limits)
+            yield Choice(row, self[f"{kind}-{row.pk}"], self[f"{number}-{row.pk}"], bound)
 
     def _add_machines(self) -> None:
-        for router in self.machines[0]:
-            self.fields[f"router-{router.pk}"] = forms.BooleanField(label=router.name, required=False)
-            self.fields[f"priority-{router.pk}"] = _small(f"Priority of {router.name}", 1, 254)
-        for server in self.machines[1]:
-            self.fields[f"server-{server.pk}"] = forms.BooleanField(label=server.name, required=False)
-            self.fields[f"weight-{server.pk}"] = _small(f"Weight of {server.name}", 0, 65535)
+        for part, (kind, number, bounds) in _KINDS.items():
+            for row in self.machines[part]:
+                self.fields[f"{kind}-{row.pk}"] = forms.BooleanField(label=row.name, required=False)
+                self.fields[f"{number}-{row.pk}"] = _small(f"{number.capitalize()} of {row.name}", *bounds)
+                for name in MACHINES[part]:
+                    self.fields.setdefault(f"{name}-{row.pk}", _small(_LIMITS.get(name, name), 0, None))
 
 
-def _small(label: str, low: int, high: int) -> forms.IntegerField:
+_LIMITS: Final = {"upper_threshold": "No new clients above", "lower_threshold": "and again below"}
+
+
+def _small(label: str, low: int, high: int | None) -> forms.IntegerField:
     return forms.IntegerField(label=label, min_value=low, max_value=high, required=False)
 
 
-def _number(typed: str) -> Any:
-    typed = str(typed).strip()
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 12 else typed
+def _group_field(team: Team, cluster: Cluster | None) -> forms.ChoiceField:
+    """The groups there are: each other cluster's, and what the draft says now."""
+    others = team.clusters.exclude(pk=cluster.pk if cluster else None)
+    found: dict[str, str] = {}
+    for other in others:
+        draft = complete(other.draft)
+        name = draft["vrrp"]["group"] or other.name
+        routers = ", ".join(item["name"] for item in draft["routers"])
+        found.setdefault(name, f"with {name}" + (f" on {routers}" if routers else ""))
+    if cluster and (now := complete(cluster.draft)["vrrp"]["group"]):
+        found.setdefault(now, f"with {now}")
+    return forms.ChoiceField(
+        choices=[("", "by itself"), *sorted(found.items())],
+        label="The addresses move",
+        required=False,
+        help_text="Clusters that move together share the internal floating address and what is set below.",
+    )
 
 
 def _initial(cluster: Cluster | None, form: ClusterForm) -> dict[str, Any]:
     """What the fields show before anybody types: the draft, or the guide's values and the obvious choices."""
-    draft = {**draft_defaults(), **(cluster.draft if cluster else {})}
-    first: dict[str, Any] = {k: v for k, v in draft.items() if not isinstance(v, (dict, list))}
-    first |= {"passive_low": draft["passive"]["low"], "passive_high": draft["passive"]["high"], **draft["check"]}
+    draft = complete(cluster.draft if cluster else {})
+    first = fields.flat(draft)
     if cluster:
         first |= {name: getattr(cluster, name) for name in _PLAIN}
-    routers = {item["name"]: item.get("priority") for item in draft["routers"]}
-    servers = {item["name"]: item.get("weight", 1) for item in draft["real_servers"]}
-    for place, router in enumerate(form.machines[0]):
-        # A fresh form takes the first two routers; with more, the person has to say which.
-        first[f"router-{router.pk}"] = router.name in routers or (cluster is None and len(form.machines[0]) == 2)
-        first[f"priority-{router.pk}"] = routers.get(router.name) or PRIORITIES[min(place, 1)]
-    for server in form.machines[1]:
-        first[f"server-{server.pk}"] = server.name in servers or cluster is None
-        first[f"weight-{server.pk}"] = servers.get(server.name, 1)
+    for part, (kind, _, _) in _KINDS.items():
+        there = {item["name"]: item for item in draft[part]}
+        rows = form.machines[part]
+        # A fresh form takes all servers, and the two routers; with more, the person has to say which.
+        obvious = cluster is None and (part == "real_servers" or len(rows) == 2)
+        for place, row in enumerate(rows):
+            guess = {**MACHINES[part], **({"priority": PRIORITIES[min(place, 1)]} if part == "routers" else {})}
+            first[f"{kind}-{row.pk}"] = row.name in there or obvious
+            first |= {f"{name}-{row.pk}": there.get(row.name, {}).get(name, guess[name]) for name in MACHINES[part]}
     return first

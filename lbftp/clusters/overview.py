@@ -12,7 +12,10 @@ from lbftp.accounts.models import Role
 from lbftp.changes import proofs
 from lbftp.changes.models import ChangeRequest, Run
 from lbftp.clusters import ftp_servers, topology
+from lbftp.clusters.drafts import complete
+from lbftp.clusters.fields import flat
 from lbftp.clusters.models import Cluster
+from lbftp.clusters.sections import SECTIONS, summaries
 from lbftp.clusters.specs import check_draft, spec_of
 from lbftp.compliance.models import Policy
 from lbftp.compliance.services import in_words
@@ -26,9 +29,12 @@ OPEN_STATES = (C.PLANNING, C.REFUSED, C.PROPOSED, C.APPROVED, C.STALE, C.APPLYIN
 @dataclass(frozen=True, slots=True)
 class Overview:
     """`edited`: the draft differs from the applied revision (or nothing is applied). `problems` are the draft's;
-    `ftp_servers` is None while the draft is no whole cluster."""
+    `ftp_servers` is None while the draft is no whole cluster. `draft` is complete; `shared` names the clusters that
+    move with this one."""
 
     cluster: Cluster
+    draft: dict[str, Any]
+    shared: list[str]
     operator: bool
     proof: proofs.Proof
     pictures: tuple[topology.Picture, topology.Picture]
@@ -47,8 +53,22 @@ class Overview:
         return in_words(self.policy.cron) if self.policy else ""
 
     @property
-    def servers(self) -> int:
-        return len(self.cluster.draft.get("real_servers", []))
+    def folds(self) -> list[tuple[str, str, bool]]:
+        """The settings that most clusters leave as the guide has them: title, values in a line, whether they differ."""
+        found = zip(SECTIONS, summaries(flat(self.draft)), strict=True)
+        return [(section.title, summary.text, summary.changed) for section, summary in found]
+
+    @property
+    def ports(self) -> str:
+        return ", ".join(map(str, ports(self.draft)))
+
+    @property
+    def badges(self) -> list[str]:
+        """What tells this cluster from the guide's, in a word each."""
+        draft = self.draft
+        words = [(draft["mode"], draft["mode"] != "helper"), (draft["forwarding"], draft["forwarding"] != "NAT")]
+        words += [("TLS", bool(draft["tls"] or draft["implicit_ports"])), ("IPv6", bool(draft["vip6"]))]
+        return [word for word, there in words if there]
 
     @property
     def stopped(self) -> bool:
@@ -57,11 +77,15 @@ class Overview:
 
 def page(cluster: Cluster, user: User) -> Overview:
     proof = proofs.latest([cluster])[cluster.pk]
-    scene = _scene(cluster, proof)
+    draft = complete(cluster.draft)
+    shared = _shared(cluster, draft)
+    scene = _scene(cluster, draft, proof, shared)
     changes = list(cluster.changes.select_related("author", "revision").defer("plan")[:8])
     runs = list(cluster.runs.select_related("started_by").defer("result")[:8])
     return Overview(
         cluster=cluster,
+        draft=draft,
+        shared=shared,
         operator=access.has_role(user, cluster.team, Role.OPERATOR),
         proof=proof,
         pictures=(topology.wide(scene), topology.tall(scene)),
@@ -84,25 +108,45 @@ def _edited(cluster: Cluster) -> bool:
         return True
 
 
-def _scene(cluster: Cluster, proof: proofs.Proof) -> topology.Scene:
-    draft = cluster.draft
-    servers = [item["name"] for item in draft.get("real_servers", [])]
-    states = topology.server_states(servers, proof.servers)
-    addresses = dict(RealServer.objects.filter(team=cluster.team).values_list("name", "address"))
-    weights = {item["name"]: item.get("weight", 1) for item in draft.get("real_servers", [])}
-    passive = draft.get("passive", {})
+def _scene(cluster: Cluster, draft: dict[str, Any], proof: proofs.Proof, shared: list[str]) -> topology.Scene:
+    servers = {item["name"]: item for item in draft["real_servers"]}
+    states = topology.server_states(list(servers), proof.servers)
+    rows = {row.name: row for row in RealServer.objects.filter(team=cluster.team)}
+    nat = draft["forwarding"] == "NAT"
+    tls = draft["tls"] or draft["implicit_ports"]
     return topology.Scene(
-        vip=draft.get("vip") or "not set",
-        floating=draft.get("floating") or "not set",
-        network=draft.get("internal_network") or "",
-        ports=f"{draft.get('control_port', 21)}, {passive.get('low')}-{passive.get('high')}",
-        routers=[_router(cluster, item) for item in draft.get("routers", [])],
-        servers=[
-            topology.Member(name, (addresses.get(name, "unknown"), f"weight {weights[name]}"), *states[name])
-            for name in servers
-        ],
+        vips=_given(draft, "vip", "vip6") or ["not set"],
+        floating=(_given(draft, "floating", "floating6") or ["not set"]) if nat else [],
+        network=", ".join(_given(draft, "internal_network", "internal_network6")) if nat else "",
+        ports=f"{', '.join(map(str, ports(draft)))}, {draft['passive']['low']}-{draft['passive']['high']}",
+        routers=[_router(cluster, item) for item in draft["routers"]],
+        servers=[topology.Member(name, _server(rows.get(name), item), *states[name]) for name, item in servers.items()],
         master=cluster.master,
+        shared=", ".join(shared),
+        speaks="FTP, FTPS" if tls else "FTP",
+        behind={"NAT": "INTERNAL", "DR": "DIRECT ROUTING", "TUN": "TUNNELLING"}.get(draft["forwarding"], ""),
     )
+
+
+def ports(draft: dict[str, Any]) -> list[int]:
+    """Every port that clients log in to."""
+    return [*draft["control_ports"], *draft["implicit_ports"]]
+
+
+def _given(draft: dict[str, Any], *names: str) -> list[str]:
+    return [str(draft[name]) for name in names if draft[name]]
+
+
+def _server(row: RealServer | None, item: dict[str, Any]) -> tuple[str, ...]:
+    address = (row.addresses[0] if row else "unknown") + (" +v6" if row and len(row.addresses) > 1 else "")
+    return address, f"weight {item.get('weight', 1)}"
+
+
+def _shared(cluster: Cluster, draft: dict[str, Any]) -> list[str]:
+    """Names of the team's other clusters whose addresses move with this one's."""
+    mine = draft["vrrp"]["group"] or cluster.name
+    others = cluster.team.clusters.exclude(pk=cluster.pk)
+    return [other.name for other in others if (complete(other.draft)["vrrp"]["group"] or other.name) == mine]
 
 
 def _router(cluster: Cluster, item: dict[str, Any]) -> topology.Member:

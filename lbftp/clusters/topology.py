@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -84,61 +84,133 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is to be seen. `master` is the router that was last seen holding the VIP, '' if nobody knows."""
+    """What is to be seen. `master` is the router that was last seen holding the VIP, '' if nobody knows.
 
-    vip: str
-    floating: str
+    `vips` and `floating` are addresses, IPv4 first; without `floating` (direct routing, tunnelling) answers go straight
+    to the clients. `shared` names the clusters that move with this one, `speaks` what clients may use.
+    """
+
+    vips: Sequence[str]
+    floating: Sequence[str]
     network: str
     ports: str
     routers: Sequence[Member]
     servers: Sequence[Member]
     master: str = ""
+    shared: str = ""
+    speaks: str = "FTP"
+    behind: str = "INTERNAL"
 
+    @property
+    def zone(self) -> str:
+        return f"{self.behind} {self.network}".strip()
+
+
+Draw = Callable[[Node, Node], str]
 
 _HEIGHT: Final = 66
+_ROOM: Final = 20  # characters of an address that a box has room for
 
 
 def wide(scene: Scene) -> Picture:
     """Left to right, for wide screens."""
     rows = max(len(scene.routers), len(scene.servers), 2)
-    height = 56 + rows * (_HEIGHT + 18)
+    height = 56 + max(rows * (_HEIGHT + 18), _tall(_vip_lines(scene)))
     middle = (height + 26) / 2
-    picture = Picture(1080, height, [(0, 0, 470, height, "PUBLIC"), (482, 0, 598, height, f"INTERNAL {scene.network}")])
-    clients = Node(20, middle - 27, 104, 54, "Clients", ("FTP",))
-    vip = Node(176, middle - _HEIGHT / 2, 156, _HEIGHT, "VIP", (scene.vip, scene.ports), "vip")
-    floating = Node(656, middle - 27, 148, 54, "Floating", (scene.floating,), "vip")
+    picture = Picture(1080, height, [(0, 0, 470, height, "PUBLIC"), (482, 0, 598, height, scene.zone)])
+    clients = Node(20, middle - 27, 104, 54, "Clients", (scene.speaks,))
+    vip = _box(176, middle, 156, "VIP", _vip_lines(scene))
     routers = _column(scene, 384, 208, middle, scene.routers)
     servers = _column(scene, 862, 200, middle, scene.servers)
-    picture.nodes = [clients, vip, *routers, floating, *servers]
-    picture.edges = [Edge(_across(clients, vip), "live")]
-    for router in routers:
-        css = _edge(scene, router.name)
-        picture.edges += [Edge(_across(vip, router), css), Edge(_across(router, floating), css)]
-    picture.edges += [Edge(_across(floating, server), _to_server(server)) for server in servers]
+    floating = [_box(656, middle, 156, "Floating", lines)] if (lines := _floating_lines(scene)) else []
+    boxes = _Boxes(vip, routers, floating, servers)
+    picture.nodes = [clients, *boxes.all]
+    picture.edges = [Edge(_across(clients, vip), "live"), *_ways(scene, boxes, _across)]
+    if not scene.floating:
+        picture.edges += [Edge(_back(server, clients, height - 8), "answer") for server in servers[-1:]]
     return picture
 
 
 def tall(scene: Scene) -> Picture:
     """Top to bottom, for narrow screens; machines stand in pairs."""
     rows = (len(scene.servers) + 1) // 2
-    height = 430 + rows * (_HEIGHT + 14)
-    picture = Picture(
-        360, height, [(0, 0, 360, 232, "PUBLIC"), (0, 242, 360, height - 242, f"INTERNAL {scene.network}")]
-    )
+    top = 106 + _tall(_vip_lines(scene)) + 32
+    inner = 330 + top - 204
+    lower = inner + (max(_tall(_floating_lines(scene)), 54) + 40 if scene.floating else 0)
+    height = lower + rows * (_HEIGHT + 14) + 6
+    zones = [(0, 0, 360, top + 28, "PUBLIC"), (0, top + 38, 360, height - top - 38, scene.zone)]
+    picture = Picture(360, height, zones)
     clients = Node(128, 30, 104, 46, "Clients")
-    vip = Node(95, 106, 170, _HEIGHT, "VIP", (scene.vip, scene.ports), "vip")
-    floating = Node(106, 330, 148, 54, "Floating", (scene.floating,), "vip")
-    routers = [_member(scene, m, 8 + 174 * (n % 2), 204, 170) for n, m in enumerate(scene.routers)]
+    vip = Node(95, 106, 170, _tall(_vip_lines(scene)), "VIP", _vip_lines(scene), "vip")
+    routers = [_member(scene, m, 8 + 174 * (n % 2), top, 170) for n, m in enumerate(scene.routers)]
     servers = [
-        _member(scene, m, 8 + 174 * (n % 2), 424 + (n // 2) * (_HEIGHT + 14), 170) for n, m in enumerate(scene.servers)
+        _member(scene, m, 8 + 174 * (n % 2), lower + (n // 2) * (_HEIGHT + 14), 170)
+        for n, m in enumerate(scene.servers)
     ]
-    picture.nodes = [clients, vip, *routers, floating, *servers]
-    picture.edges = [Edge(_down(clients, vip), "live")]
-    for router in routers:
-        css = _edge(scene, router.name)
-        picture.edges += [Edge(_down(vip, router), css), Edge(_down(router, floating), css)]
-    picture.edges += [Edge(_down(floating, server), _to_server(server)) for server in servers]
+    lines = _floating_lines(scene)
+    floating = [Node(95, inner, 170, max(_tall(lines), 54), "Floating", lines, "vip")] if lines else []
+    boxes = _Boxes(vip, routers, floating, servers)
+    picture.nodes = [clients, *boxes.all]
+    picture.edges = [Edge(_down(clients, vip), "live"), *_ways(scene, boxes, _down)]
     return picture
+
+
+@dataclass(frozen=True, slots=True)
+class _Boxes:
+    vip: Node
+    routers: list[Node]
+    floating: list[Node]
+    servers: list[Node]
+
+    @property
+    def all(self) -> list[Node]:
+        return [self.vip, *self.routers, *self.floating, *self.servers]
+
+
+def _ways(scene: Scene, boxes: _Boxes, draw: Draw) -> list[Edge]:
+    """From the VIP through each router to the real servers, over the internal floating address where there is one."""
+    edges = [Edge(draw(boxes.vip, router), _edge(scene, router.name)) for router in boxes.routers]
+    for router in boxes.routers:
+        edges += [Edge(draw(router, box), _edge(scene, router.name)) for box in boxes.floating]
+    # Without a floating address each router sends to each server itself; a spare one to none.
+    live = [router for router in boxes.routers if _edge(scene, router.name) != "spare"]
+    senders = boxes.floating or live
+    return edges + [Edge(draw(sender, s), _to_server(s)) for sender in senders for s in boxes.servers]
+
+
+def _vip_lines(scene: Scene) -> tuple[str, ...]:
+    return (*(line for vip in scene.vips for line in _split(vip)), scene.ports)
+
+
+def _floating_lines(scene: Scene) -> tuple[str, ...]:
+    if not scene.floating:
+        return ()
+    shared = (f"with {scene.shared}"[:_ROOM],) if scene.shared else ()
+    return (*(line for address in scene.floating for line in _split(address)), *shared)
+
+
+def _split(address: str) -> tuple[str, ...]:
+    """A long IPv6 address in two lines, parted after a colon."""
+    if len(address) <= _ROOM:
+        return (address,)
+    at = address.rfind(":", 0, _ROOM) + 1
+    return (address[:at], address[at:])
+
+
+def _tall(lines: Sequence[str]) -> float:
+    """How high a box with these lines is."""
+    return max(_HEIGHT, 34 + 16 * len(lines))
+
+
+def _box(x: float, middle: float, w: float, name: str, lines: tuple[str, ...]) -> Node:
+    height = _tall(lines) if len(lines) > 1 else 54
+    return Node(x, middle - height / 2, w, height, name, lines, "vip")
+
+
+def _back(server: Node, clients: Node, depth: float) -> str:
+    """The way of answers that do not pass the routers: under everything, from a server's side to the clients."""
+    right = server.right + 8
+    return f"M{server.right:g} {server.middle:g}H{right:g}V{depth:g}H{clients.center:g}V{clients.y + clients.h:g}"
 
 
 def server_states(names: Sequence[str], proven: Mapping[str, bool]) -> dict[str, tuple[str, str]]:

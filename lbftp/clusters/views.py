@@ -9,10 +9,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from lbftp.accounts import access
 from lbftp.accounts.models import Role, Team
-from lbftp.clusters import history, overview, services
+from lbftp.clusters import history, overview, preview, services
+from lbftp.clusters.drafts import Draft
 from lbftp.clusters.forms import ClusterForm
 from lbftp.clusters.models import Cluster, Revision
-from lbftp.clusters.specs import check_draft
+from lbftp.clusters.specs import check_draft, spec_of_draft
+from lbftp.core.spec import from_json
 from lbftp.web.acting import person, sent, team_for, teams_with
 
 _CLUSTERS = Cluster.objects.select_related("team", "applied", "probe_host", "probe_account")
@@ -23,7 +25,12 @@ _PLACES = {
     "internal_interface": "routers",
     "public_address": "routers",
     "internal_address": "routers",
+    "public_address6": "routers",
+    "internal_address6": "routers",
     "weight": "real_servers",
+    "upper_threshold": "real_servers",
+    "lower_threshold": "real_servers",
+    "control_port": "control_ports",
     "passive": "passive_low",
 }
 
@@ -64,20 +71,28 @@ def _form(request: HttpRequest, team: Team, found: Cluster | None) -> HttpRespon
 
 @require_POST
 def check(request: HttpRequest) -> HttpResponse:
-    """What lint says about the form as it stands, for each field; saves nothing."""
+    """What lint says about the form as it stands, for each field, and what machines would hold; saves nothing."""
     pk = request.POST.get("cluster", "")
     found = access.get_writable(request.user, _CLUSTERS, pk=int(pk)) if pk.isdecimal() else None
     team = found.team if found else team_for(request, Role.OPERATOR)
     form = ClusterForm(request.POST, team=team, cluster=found)
-    problems = check_draft(form.typed_draft(), team, name=request.POST.get("name", ""), cluster=found)
-    return render(
-        request,
-        "clusters/_lint.html",
-        {
-            "problems": problems,
-            "places": _placed(form, problems),
-        },
-    )
+    name = request.POST.get("name", "")
+    problems = check_draft(form.typed_draft(), team, name=name, cluster=found)
+    context = {
+        "problems": problems,
+        "places": _placed(form, problems),
+        "summaries": form.summaries(),
+        "compared": found.applied.number if found and found.applied else None,
+        "stopped": any(p["severity"] == "error" for p in problems),
+    }
+    if not context["stopped"]:
+        context["machines"] = _preview(form.typed_draft(), team, name or "new", found)
+    return render(request, "clusters/_lint.html", context)
+
+
+def _preview(draft: Draft, team: Team, name: str, found: Cluster | None) -> list[preview.Machine]:
+    applied = from_json(found.applied.spec) if found and found.applied else None
+    return preview.machines(spec_of_draft(draft, team, name), applied)
 
 
 def _placed(form: ClusterForm, problems: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -25,6 +25,7 @@ from lbftp.core.spec.values import parsed
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router, SshHost
 
 _M = TypeVar("_M", bound=Model)
+_A = TypeVar("_A", IPv4Address, IPv6Address)
 
 HOST_KINDS: Final[dict[str, type[SshHost]]] = {"router": Router, "probehost": ProbeHost}
 
@@ -209,7 +210,7 @@ def _addressed(server: RealServer, address: str, address6: str) -> RealServer:
     return _saved(server)
 
 
-def _address(wanted: type[IPv4Address] | type[IPv6Address], field: str, typed: str) -> str | None:
+def _address(wanted: type[_A], field: str, typed: str) -> str | None:
     """`typed` in the one canonical form; None for nothing. Raises Invalid for what no router could send to."""
     if not typed.strip():
         return None

@@ -225,6 +225,16 @@
     }
   }
 
+  // ---- folded sections open themselves when something in them has become wrong -------------------------------------
+
+  function unfold() {
+    for (const fold of document.querySelectorAll(".fold")) {
+      const problems = fold.querySelectorAll(".problem:not(.info)").length;
+      if (problems > Number(fold.dataset.keptProblems || 0)) fold.open = true;
+      fold.dataset.keptProblems = problems;
+    }
+  }
+
   // ---- start -------------------------------------------------------------------------------------------------------
 
   document.addEventListener("click", (event) => {
@@ -235,6 +245,8 @@
     const copy = event.target.closest("[data-copy]");
     if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => (copy.textContent = "Copied"));
   });
+
+  document.addEventListener("htmx:afterSettle", unfold);
 
   // A form that was sent is not sent twice by an impatient hand.
   document.addEventListener("submit", (event) => {
