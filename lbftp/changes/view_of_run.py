@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-MODES: Final = ("PASV", "EPSV", "PORT", "EPRT")
+from lbftp.core.sessions import label, order
+
 _OVER: Final = ("done", "failed", "skipped")
 # What is kept of one step's output for the page; the events keep all of it.
 _OUTPUT_LINES: Final = 2000
@@ -68,9 +69,12 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One FTP session. `stage` tells how far it came, `seconds` how long it took (None: unknown)."""
+    """One FTP session. `kind` is its kind of client in words, `place` sorts kinds; `stage` tells how far it came,
+    `seconds` how long it took (None: unknown); `control` and `data` say who connected to whom."""
 
     mode: str
+    kind: str
+    place: tuple[Any, ...]
     real_server: str
     ok: bool
     source: str = ""
@@ -78,13 +82,15 @@ class Session:
     data_from: str = ""
     stage: str = ""
     message: str = ""
+    control: str = ""
+    data: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """One mode; `cells` stand in the order of `RunView.real_servers`, None where no session reached that server."""
+    """One kind of client; `cells` stand in the order of `RunView.real_servers`, None where no session reached it."""
 
-    mode: str
+    kind: str
     cells: tuple[Session | None, ...]
     failed: tuple[Session, ...]
 
@@ -132,16 +138,15 @@ class RunView:
 
     @property
     def table(self) -> list[TableRow]:
-        """Modes in the usual order, then any other; the last session of a mode with a server counts."""
-        modes = [m for m in MODES if any(s.mode == m for s in self.sessions)]
-        modes += sorted({s.mode for s in self.sessions} - set(modes))
-        return [self._row(mode) for mode in modes]
+        """Kinds in their usual order; the last session of a kind with a server counts."""
+        kinds = {s.kind: s.place for s in self.sessions}
+        return [self._row(kind) for kind in sorted(kinds, key=lambda k: kinds[k])]
 
-    def _row(self, mode: str) -> TableRow:
-        mine = [s for s in self.sessions if s.mode == mode]
+    def _row(self, kind: str) -> TableRow:
+        mine = [s for s in self.sessions if s.kind == kind]
         last = {s.real_server: s for s in mine}
         cells = tuple(last.get(server) for server in self.real_servers)
-        return TableRow(mode, cells, tuple(s for s in mine if not s.ok and not s.real_server))
+        return TableRow(kind, cells, tuple(s for s in mine if not s.ok and not s.real_server))
 
 
 def fold(events: Iterable[EventLike], view: RunView | None = None) -> RunView:
@@ -180,6 +185,8 @@ def _session(view: RunView, _router: str, data: dict[str, Any]) -> None:
     view.sessions.append(
         Session(
             mode=data["mode"],
+            kind=label(data),
+            place=order(data),
             real_server=data.get("real_server") or "",
             ok=bool(data["ok"]),
             source=data.get("source") or "",
@@ -187,6 +194,8 @@ def _session(view: RunView, _router: str, data: dict[str, Any]) -> None:
             data_from=data.get("data_from") or "",
             stage=data.get("stage") or "",
             message=data.get("message") or "",
+            control=data.get("control") or "",
+            data=data.get("data") or "",
         )
     )
 

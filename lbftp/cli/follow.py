@@ -9,6 +9,7 @@ from typing import Any, Final
 from lbftp.changes.errors import ServiceError
 from lbftp.changes.models import Run, RunEvent
 from lbftp.cli.ask import Ask
+from lbftp.core.sessions import label
 
 _LOOK_EVERY: Final = 0.3
 _ENDED: Final = (Run.State.SUCCEEDED, Run.State.FAILED, Run.State.ERRORED)
@@ -46,7 +47,7 @@ def lines(event: RunEvent) -> Iterator[str]:
         yield from (f"{where}  | {text}" for text in str(data["text"]).splitlines())
     elif event.kind == "session":
         verdict = "ok" if data["ok"] else f"FAILED {data.get('stage') or ''} {data.get('message') or ''}".rstrip()
-        yield f"{data['mode']} {data.get('real_server') or '(no real server)'}: {verdict}{_took(data)}"
+        yield f"{label(data)} {data.get('real_server') or '(no real server)'}: {verdict}{_took(data)}"
     elif event.kind == "finding":
         yield f"{where}{finding(data)}"
     elif event.kind == "note":

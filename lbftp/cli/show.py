@@ -49,7 +49,16 @@ def run_data(run: Run) -> dict[str, Any]:
         "ended_at": run.ended_at,
         "findings": view.findings,
         "sessions": [
-            {"mode": s.mode, "real_server": s.real_server, "ok": s.ok, "seconds": s.seconds, "message": s.message}
+            {
+                "mode": s.mode,
+                "kind": s.kind,
+                "real_server": s.real_server,
+                "ok": s.ok,
+                "seconds": s.seconds,
+                "message": s.message,
+                "control": s.control,
+                "data": s.data,
+            }
             for s in view.sessions
         ],
         "failed_steps": [{"router": r, "step": s.id, "message": s.message} for r, s in view.failed_steps],

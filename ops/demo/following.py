@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lbftp.changes.models import Run, RunEvent
+from lbftp.core.sessions import label
 from ops.demo.report import Report
 
 PATIENCE = 300.0
@@ -71,7 +72,7 @@ def _step(router: str, data: dict[str, Any]) -> str:
 def _session(_router: str, data: dict[str, Any]) -> str:
     sign, server = "+" if data["ok"] else "!", data.get("real_server") or "no server"
     said = "" if data["ok"] else f" {data.get('stage', '')}: {data.get('message', '')}"
-    return f"FTP {sign} {data['mode']} from {data.get('source', '?')} reached {server}{said}"
+    return f"FTP {sign} {label(data)} from {data.get('source', '?')} reached {server}{said}"
 
 
 def _finding(router: str, data: dict[str, Any]) -> str:
