@@ -14,7 +14,7 @@ from lbftp.core.spec import SCHEDULER_FLAGS, SCHEDULERS
 
 MONO: Final = {"class": "mono", "autocomplete": "off", "spellcheck": "false"}
 # Where the form's name is not the last word of the path in the draft: the names that the model's problems have.
-_NAMES: Final = {
+_NAMES: Final[dict[tuple[str, ...], str]] = {
     ("passive", "low"): "passive_low",
     ("passive", "high"): "passive_high",
     ("check", "kind"): "check",

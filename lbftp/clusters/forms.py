@@ -43,10 +43,6 @@ class Choice:
     number: BoundField
     limits: tuple[BoundField, ...]
 
-    @property
-    def limited(self) -> bool:
-        return any(limit.value() not in (0, "0", "", None) for limit in self.limits)
-
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -127,6 +123,12 @@ class ClusterForm(ServiceForm):
             settings = tuple(Setting(self[name], _ONLY.get(name, "")) for name in section.fields)
             yield Fold(section, summary, settings)
 
+    @property
+    def limits(self) -> Summary:
+        """Whether any real server takes only so many connections."""
+        found = [choice.row.name for choice in self.real_servers if any(_set(limit) for limit in choice.limits)]
+        return Summary("limits", f"for {', '.join(found)}" if found else "none", bool(found))
+
     def summaries(self) -> list[Summary]:
         """Each folded section's values in a line, as the form stands."""
         shown = {name: self.initial[name] for name in fields.PATHS}
@@ -187,6 +189,10 @@ class ClusterForm(ServiceForm):
                     self.fields.setdefault(f"{name}-{row.pk}", _small(_LIMITS.get(name, name), 0, None))
 
 
+def _set(limit: BoundField) -> bool:
+    return limit.value() not in (0, "0", "", None)
+
+
 _LIMITS: Final = {"upper_threshold": "No new clients above", "lower_threshold": "and again below"}
 
 
@@ -196,7 +202,7 @@ def _small(label: str, low: int, high: int | None) -> forms.IntegerField:
 
 def _group_field(team: Team, cluster: Cluster | None) -> forms.ChoiceField:
     """The groups there are: each other cluster's, and what the draft says now."""
-    others = team.clusters.exclude(pk=cluster.pk if cluster else None)
+    others = team.clusters.exclude(pk=cluster.pk) if cluster else team.clusters.all()
     found: dict[str, str] = {}
     for other in others:
         draft = complete(other.draft)

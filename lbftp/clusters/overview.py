@@ -71,6 +71,14 @@ class Overview:
         return [word for word, there in words if there]
 
     @property
+    def pressing(self) -> list[dict[str, Any]]:
+        return [p for p in self.problems if p["severity"] != "info"]
+
+    @property
+    def notes(self) -> list[dict[str, Any]]:
+        return [p for p in self.problems if p["severity"] == "info"]
+
+    @property
     def stopped(self) -> bool:
         return any(p["severity"] == "error" for p in self.problems)
 

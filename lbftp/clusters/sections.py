@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -42,9 +42,8 @@ def _balancing(v: Values) -> str:
     if (v["persistence_granularity"], v["persistence_granularity6"]) != (32, 128):
         parts.append(f"by /{v['persistence_granularity']} and /{v['persistence_granularity6']}")
     parts += [f"quorum {v['quorum']}"] if v["quorum"] != 1 else []
-    parts += [f"sorry server {_and([v['sorry_server'], v['sorry_server6']])}"] * bool(
-        v["sorry_server"] or v["sorry_server6"]
-    )
+    if sorry := " and ".join(str(v[name]) for name in ("sorry_server", "sorry_server6") if v[name]):
+        parts.append(f"sorry server {sorry}")
     parts += ["failed servers keep weight 0"] if v["inhibit_on_failure"] else []
     return ", ".join(parts)
 
@@ -93,10 +92,15 @@ SECTIONS: Final = (
 )  # fmt: skip
 
 
+# Every cluster of a pair has to have its own, so that to differ from the guide says nothing.
+_OWN: Final = ("vrid", "internal_vrid")
+
+
 def summaries(values: Values) -> list[Summary]:
     """Of every section, from the values by the form's names, half typed ones as well."""
     guide = flat(draft_defaults())
-    return [Summary(s.key, s.say(values), any(values[f] != guide[f] for f in s.fields)) for s in SECTIONS]
+    telling = {s.key: [f for f in s.fields if f not in _OWN] for s in SECTIONS}
+    return [Summary(s.key, s.say(values), any(values[f] != guide[f] for f in telling[s.key])) for s in SECTIONS]
 
 
 def _given(value: Any) -> bool:
@@ -105,7 +109,3 @@ def _given(value: Any) -> bool:
 
 def _some(value: Any) -> list[str]:
     return [str(one) for one in value] if isinstance(value, (list, tuple)) else []
-
-
-def _and(values: Iterable[Any]) -> str:
-    return " and ".join(str(value) for value in values if value)

@@ -138,8 +138,8 @@ def tall(scene: Scene) -> Picture:
     inner = 330 + top - 204
     lower = inner + (max(_tall(_floating_lines(scene)), 54) + 40 if scene.floating else 0)
     height = lower + rows * (_HEIGHT + 14) + 6
-    zones = [(0, 0, 360, top + 28, "PUBLIC"), (0, top + 38, 360, height - top - 38, scene.zone)]
-    picture = Picture(360, height, zones)
+    inside = (0, top + 38, 360, height - top - 38, scene.zone)
+    picture = Picture(360, height, [(0, 0, 360, top + 28, "PUBLIC"), inside])
     clients = Node(128, 30, 104, 46, "Clients")
     vip = Node(95, 106, 170, _tall(_vip_lines(scene)), "VIP", _vip_lines(scene), "vip")
     routers = [_member(scene, m, 8 + 174 * (n % 2), top, 170) for n, m in enumerate(scene.routers)]
@@ -179,7 +179,7 @@ def _ways(scene: Scene, boxes: _Boxes, draw: Draw) -> list[Edge]:
 
 
 def _vip_lines(scene: Scene) -> tuple[str, ...]:
-    return (*(line for vip in scene.vips for line in _split(vip)), scene.ports)
+    return (*(line for vip in scene.vips for line in _split(vip)), *_split(scene.ports, ", "))
 
 
 def _floating_lines(scene: Scene) -> tuple[str, ...]:
@@ -189,12 +189,10 @@ def _floating_lines(scene: Scene) -> tuple[str, ...]:
     return (*(line for address in scene.floating for line in _split(address)), *shared)
 
 
-def _split(address: str) -> tuple[str, ...]:
-    """A long IPv6 address in two lines, parted after a colon."""
-    if len(address) <= _ROOM:
-        return (address,)
-    at = address.rfind(":", 0, _ROOM) + 1
-    return (address[:at], address[at:])
+def _split(text: str, after: str = ":") -> tuple[str, ...]:
+    """A long IPv6 address or list in two lines, parted after a colon or comma."""
+    at = text.rfind(after, 0, _ROOM) + len(after)
+    return (text[:at].strip(), text[at:]) if len(text) > _ROOM and at >= len(after) else (text,)
 
 
 def _tall(lines: Sequence[str]) -> float:

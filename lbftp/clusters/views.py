@@ -78,10 +78,10 @@ def check(request: HttpRequest) -> HttpResponse:
     form = ClusterForm(request.POST, team=team, cluster=found)
     name = request.POST.get("name", "")
     problems = check_draft(form.typed_draft(), team, name=name, cluster=found)
-    context = {
+    context: dict[str, Any] = {
         "problems": problems,
         "places": _placed(form, problems),
-        "summaries": form.summaries(),
+        "summaries": [*form.summaries(), form.limits],
         "compared": found.applied.number if found and found.applied else None,
         "stopped": any(p["severity"] == "error" for p in problems),
     }
