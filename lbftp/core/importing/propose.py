@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from lbftp.core.importing.seen import Candidate, Seen, candidates, see
@@ -85,10 +86,21 @@ def _merged(parts: list[Found], unread: list[Leftover]) -> Proposal:
     fields["routers"] = [part.about for part in parts if part.about]
     if len(parts) == 1:
         left.append(Leftover("the second router", "only this one has the cluster, or was looked at", first.router))
+    told = _together(left)
     ordered: dict[str, Any] = {"name": first.name, **{name: fields[name] for name in _ORDER if name in fields}}
     in_the_way = tuple(dict.fromkeys(item for part in parts for item in part.in_the_way))
     spec, problem = _spec(ordered)
-    return Proposal(first.name, ordered, spec, problem, tuple(dict.fromkeys(left)), in_the_way)
+    return Proposal(first.name, ordered, spec, problem, told, in_the_way)
+
+
+def _together(left: list[Leftover]) -> tuple[Leftover, ...]:
+    """What is the same on several routers is said once, with all their names."""
+    routers: dict[Leftover, list[str]] = {}
+    for item in left:
+        names = routers.setdefault(replace(item, router=""), [])
+        if item.router and item.router not in names:
+            names.append(item.router)
+    return tuple(replace(item, router=", ".join(names)) for item, names in routers.items())
 
 
 def _join(fields: dict[str, Any], first: Found, part: Found, name: str, value: Any) -> list[Leftover]:
@@ -104,9 +116,11 @@ def _join(fields: dict[str, Any], first: Found, part: Found, name: str, value: A
 
 
 def _brief(value: Any, other: Any) -> str:
-    """Of a mapping only what differs."""
+    """Of a mapping or a list only what differs."""
     if isinstance(value, dict) and isinstance(other, dict):
         value = {k: v for k, v in value.items() if other.get(k) != v}
+    elif isinstance(value, list) and isinstance(other, list):
+        value = [v for v in value if v not in other]
     return str(value)[:200]
 
 
@@ -133,6 +147,8 @@ def _grouped(proposals: list[Proposal]) -> list[Proposal]:
         if first != proposal.name and vrrp and not vrrp["group"]:
             fields = {**proposal.fields, "vrrp": {**vrrp, "group": first}}
             spec, problem = _spec(dict(fields))
-            proposal = Proposal(proposal.name, fields, spec, problem, proposal.left, proposal.in_the_way)  # noqa: PLW2901
+            why = f"it shares the internal floating address with {first}: both need a router id of their own"
+            left = (*proposal.left, Leftover(f"virtual router id {vrrp['vrid']}", why))
+            proposal = replace(proposal, fields=fields, spec=spec, problem=problem, left=left)  # noqa: PLW2901
         found.append(proposal)
     return found

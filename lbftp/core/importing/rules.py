@@ -8,97 +8,108 @@ from ipaddress import ip_address, ip_network
 from itertools import pairwise
 from typing import Final, Literal
 
-from lbftp.core.observe.iptables import Chain, Rule, Ruleset
+from lbftp.core.observe.iptables import Rule, Ruleset
 from lbftp.core.observe.observed import Observed
 from lbftp.core.render.iptables import PREFIX
 from lbftp.core.spec import FAMILIES, Family
 from lbftp.core.spec.values import Address, Network
 
 Origin = Literal["running", "saved"]
+Ports = tuple[tuple[int, int], ...]
 # Options that a mark rule of FTP has; with any other it does not hold for every client.
-_PLAIN: Final = frozenset({"-d", "-p", "--dport", "--dports", "--sport", "--sports", "-j", "--set-xmark", "-m"})
+_PLAIN: Final = frozenset({"-d", "-p", "--dport", "--dports", "-j", "--set-xmark", "-m", "--comment"})
 _MATCHES: Final = frozenset({"multiport", "comment", "tcp"})
 
 
 @dataclass(frozen=True, slots=True)
 class Marking:
-    """A rule that marks packets for `ports` (inclusive ranges) of `address`, None: of any."""
+    """A rule that marks packets for `ports` (inclusive ranges) of `address`, None: of any.
+
+    `place` is where it is, for people. `own` is the cluster whose rule it is, '' for one of other people's.
+    """
 
     family: Family
     mark: int
     address: Address | None
-    ports: tuple[tuple[int, int], ...]
+    ports: Ports
     origin: Origin
-    chain: str
+    place: str
+    own: str
     text: str
     conditions: bool
-
-    @property
-    def own(self) -> bool:
-        return self.chain.startswith(PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
 class WayOut:
-    """A source NAT rule. `source` None: from anywhere; `ports` empty: of any port; `address` None: MASQUERADE."""
+    """A source NAT rule. `source` None: from anywhere; `ports` empty: of any port; `address` '': MASQUERADE."""
 
     family: Family
     source: Network | None
-    ports: tuple[tuple[int, int], ...]
+    ports: Ports
     address: str
     origin: Origin
-    chain: str
+    place: str
+    own: str
     text: str
-
-    @property
-    def own(self) -> bool:
-        return self.chain.startswith(PREFIX)
 
 
 def markings(observed: Observed) -> list[Marking]:
-    """Every rule that marks TCP, those that run before those that are only saved."""
-    return [
-        made
-        for family, origin, table, chain, rule in _rules(observed)
-        if table == "mangle" and (made := _marking(family, origin, chain, rule)) is not None
-    ]
+    """Every rule of iptables that marks TCP, those that run before those that are only saved."""
+    return [made for where, rule in _rules(observed) if (made := _marking(where, rule)) is not None]
 
 
 def ways_out(observed: Observed) -> list[WayOut]:
-    return [
-        made
-        for family, origin, table, chain, rule in _rules(observed)
-        if table == "nat" and (made := _way_out(family, origin, chain, rule)) is not None
-    ]
+    """Every source NAT rule of iptables, in the same order."""
+    return [made for where, rule in _rules(observed) if (made := _way_out(where, rule)) is not None]
 
 
-def _rules(observed: Observed) -> Iterator[tuple[Family, Origin, str, Chain, Rule]]:
+@dataclass(frozen=True, slots=True)
+class _Where:
+    family: Family
+    origin: Origin
+    table: str
+    chain: str
+    file: str
+
+    @property
+    def place(self) -> str:
+        program = "iptables" if self.family == 4 else "ip6tables"
+        return f"{program if self.origin == 'running' else self.file}, {self.table} {self.chain}"
+
+    @property
+    def own(self) -> str:
+        return self.chain.removeprefix(PREFIX) if self.chain.startswith(PREFIX) else ""
+
+
+def _rules(observed: Observed) -> Iterator[tuple[_Where, Rule]]:
     sets: list[tuple[Origin, Family, Ruleset]] = [("running", f, observed.rules(f)) for f in FAMILIES]
     sets += [("saved", f, observed.saved_rules(f)) for f in FAMILIES]
     for origin, family, ruleset in sets:
         for table, chain, rule in ruleset.rules():
-            yield family, origin, table, chain, rule
+            yield _Where(family, origin, table, chain.name, observed.facts.saved_path(family)), rule
 
 
-def _marking(family: Family, origin: Origin, chain: Chain, rule: Rule) -> Marking | None:
+def _marking(where: _Where, rule: Rule) -> Marking | None:
     mark = rule.sets_mark
     options = _options(rule)
-    ports = _ports(options.get("--dport") or options.get("--dports") or "")
-    if not mark or options.get("-p") != "tcp" or not ports:
+    ports = port_ranges(options.get("--dport") or options.get("--dports") or "")
+    if where.table != "mangle" or not mark or options.get("-p") != "tcp" or not ports:
         return None
-    odd = "!" in rule.tokens or any(t.startswith("-") and t not in _PLAIN for t in rule.tokens)
-    odd = odd or "-i" in options or not _MATCHES.issuperset(_values(rule, "-m"))
-    address = _address(options.get("-d", ""))
-    return Marking(family, mark, address, ports, origin, chain.name, rule.text, odd)
+    odd = "!" in rule.tokens or not _PLAIN.issuperset(options) or not _MATCHES.issuperset(_values(rule, "-m"))
+    address = host(options.get("-d", ""))
+    return Marking(where.family, mark, address, ports, where.origin, where.place, where.own, rule.text, odd)
 
 
-def _way_out(family: Family, origin: Origin, chain: Chain, rule: Rule) -> WayOut | None:
+def _way_out(where: _Where, rule: Rule) -> WayOut | None:
     options = _options(rule)
-    if rule.target not in {"MASQUERADE", "SNAT"} or options.get("-p", "tcp") != "tcp" or "!" in rule.tokens:
+    if where.table != "nat" or rule.target not in {"MASQUERADE", "SNAT"} or options.get("-p", "tcp") != "tcp":
         return None
-    ports = _ports(options.get("--sport") or options.get("--sports") or "")
-    address = options.get("--to-source", "").split(":")[0] if family == 4 else options.get("--to-source", "")
-    return WayOut(family, _network(options.get("-s", "")), ports, address, origin, chain.name, rule.text)
+    ports = port_ranges(options.get("--sport") or options.get("--sports") or "")
+    address = options.get("--to-source", "")
+    if where.family == 4:
+        address = address.partition(":")[0]
+    source = network(options.get("-s", ""))
+    return WayOut(where.family, source, ports, address, where.origin, where.place, where.own, rule.text)
 
 
 def _options(rule: Rule) -> dict[str, str]:
@@ -109,7 +120,7 @@ def _values(rule: Rule, option: str) -> set[str]:
     return {value for name, value in pairwise(rule.tokens) if name == option}
 
 
-def _ports(text: str) -> tuple[tuple[int, int], ...]:
+def port_ranges(text: str) -> Ports:
     """`21`, `10000:20000`, `21,10000:20000`; () for names of services and anything else."""
     found = []
     for part in text.split(",") if text else []:
@@ -121,16 +132,13 @@ def _ports(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def _address(text: str) -> Address | None:
+def host(text: str) -> Address | None:
     """A host's address; a whole network is none."""
-    try:
-        network = ip_network(text, strict=False)
-    except ValueError:
-        return None
-    return ip_address(network.network_address) if network.num_addresses == 1 else None
+    found = network(text)
+    return ip_address(found.network_address) if found is not None and found.num_addresses == 1 else None
 
 
-def _network(text: str) -> Network | None:
+def network(text: str) -> Network | None:
     try:
         return ip_network(text, strict=False)
     except ValueError:

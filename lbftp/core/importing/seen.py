@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from lbftp.core.importing.rules import Marking, WayOut, markings, ways_out
+from lbftp.core.importing import nft_rules, rules
+from lbftp.core.importing.rules import Marking, WayOut
 from lbftp.core.importing.values import Leftover
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.ipvs import Service, fwmark
@@ -15,7 +16,6 @@ from lbftp.core.observe.keepalived import INCLUDE_DIR, MAIN
 from lbftp.core.observe.keepalived.tree import Config, read
 from lbftp.core.observe.keepalived.typed import Meaning, VirtualServer, meaning
 from lbftp.core.observe.observed import Observed
-from lbftp.core.render.iptables import PREFIX
 
 # RFC 959 and RFC 4217; ports of the helper module join them.
 FTP_PORTS: Final = frozenset({21, 990})
@@ -40,13 +40,17 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A service that looks like FTP: by mark, or (mark None) by address and port. `own`: lbftp rendered it."""
+    """A service that looks like FTP: by mark, or (mark None) by address and port.
+
+    `markings` are the rules that count, `saved` those that merely say the same. `own` is its name if lbftp rendered it.
+    """
 
     mark: int | None
     services: tuple[VirtualServer, ...]
     kernel: tuple[Service, ...]
     markings: tuple[Marking, ...]
     own: str = ""
+    saved: tuple[Marking, ...] = ()
 
     @property
     def singles(self) -> tuple[int, ...]:
@@ -68,12 +72,21 @@ def see(observed: Observed) -> Seen:
     config = Config(())
     try:
         config = read(observed.files, MAIN, config_id)
-        left += [Leftover(r.text, "look at it yourself", observed.router, r.file, r.line) for r in config.remarks]
+        left += [
+            Leftover(
+                r.text,
+                "what it decides here was read for this router's host name: compare",
+                observed.router,
+                r.file,
+                r.line,
+            )
+            for r in config.remarks
+        ]
     except ObserveError as error:
         left.append(Leftover("keepalived's configuration", f"cannot be read: {error}", observed.router, error.part))
-    return Seen(
-        observed, config, meaning(config), markings(observed), ways_out(observed), _helper_ports(observed), left
-    )
+    marked = [*rules.markings(observed), *nft_rules.markings(observed)]
+    out = [*rules.ways_out(observed), *nft_rules.ways_out(observed)]
+    return Seen(observed, config, meaning(config), marked, out, _helper_ports(observed), left)
 
 
 def _helper_ports(observed: Observed) -> frozenset[int]:
@@ -111,16 +124,17 @@ def _kernel_mark(key: str) -> int | None:
 
 
 def _candidate(seen: Seen, mark: int, services: tuple[VirtualServer, ...]) -> Candidate:
-    rules = tuple(m for m in seen.markings if m.mark == mark)
-    running = tuple(m for m in rules if m.origin == "running")
+    marked = tuple(m for m in seen.markings if m.mark == mark)
+    running = tuple(m for m in marked if m.origin == "running")
     kernel = tuple(s for f in (4, 6) if (s := seen.observed.services.get(fwmark(mark, 6 if f == 6 else 4))))
-    return Candidate(mark, services, kernel, running or rules, _own_name(services, rules))
+    saved = tuple(m for m in marked if m.origin == "saved") if running else ()
+    return Candidate(mark, services, kernel, running or marked, _own_name(services, marked), saved)
 
 
-def _own_name(services: tuple[VirtualServer, ...], rules: tuple[Marking, ...]) -> str:
+def _own_name(services: tuple[VirtualServer, ...], marked: tuple[Marking, ...]) -> str:
     """The cluster that lbftp made this for, '' if a person did."""
     files = (_OWN_FILE.fullmatch(s.block.file) for s in services)
-    names = [m[1] for m in files if m] + [m.chain.removeprefix(PREFIX) for m in rules if m.own and not services]
+    names = [m[1] for m in files if m] + [m.own for m in marked if m.own and not services]
     return names[0] if names else ""
 
 
@@ -140,5 +154,6 @@ def _by_port(seen: Seen, covered: set[object]) -> Iterator[Candidate]:
     """Services by address and control port that no marked cluster has already."""
     known = FTP_PORTS | seen.helper_ports
     for server in seen.meaning.virtual_servers:
-        if server.kind == "address" and server.port in known and server.address not in covered:
+        other = any(o.name == "protocol" and o.words[1:] and o.words[1].upper() != "TCP" for o in server.others)
+        if server.kind == "address" and server.port in known and server.address not in covered and not other:
             yield Candidate(None, (server,), (), ())

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from lbftp.core.importing.rules import Marking
 from lbftp.core.importing.seen import Candidate, Seen
 from lbftp.core.importing.values import Found
 from lbftp.core.observe.ipvs import Service
@@ -37,7 +36,11 @@ def take_marks(found: Found, seen: Seen, candidate: Candidate) -> None:
         found.fields["mark"] = candidate.mark
     _ports(found, seen, candidate)
     for marking in candidate.markings:
-        _look_at_rule(found, marking)
+        if marking.conditions:
+            found.leave(f"{marking.place}: {marking.text}", "it has conditions that lbftp's rule will not have")
+    for marking in (*candidate.markings, *candidate.saved):
+        if not marking.own:
+            found.blocked(marking.place, marking.text, f"lbftp sets mark {marking.mark} by its own rules")
 
 
 def _ports(found: Found, seen: Seen, candidate: Candidate) -> None:
@@ -64,15 +67,6 @@ def _ports(found: Found, seen: Seen, candidate: Candidate) -> None:
     for other in ranges:
         if other != (low, high):
             found.leave(f"passive range {other[0]}-{other[1]}", f"a cluster has one: {low}-{high} is taken")
-
-
-def _look_at_rule(found: Found, marking: Marking) -> None:
-    program = "iptables" if marking.family == 4 else "ip6tables"
-    place = f"{program} ({marking.origin}) mangle {marking.chain}"
-    if marking.conditions:
-        found.leave(f"{place}: {marking.text}", "it has conditions that lbftp's rule will not have")
-    if not marking.own:
-        found.blocked(place, marking.text, f"lbftp sets mark {marking.mark} by its own rules")
 
 
 def take_services(found: Found, candidate: Candidate) -> None:
@@ -110,9 +104,8 @@ def _values(service: VirtualServer) -> dict[str, Any]:
 
 def _leave_service(found: Found, service: VirtualServer) -> None:
     block = service.block
-    for other in (*service.others, *(o for r in service.real_servers for o in r.others)):
-        if other.name not in _SILENT:
-            found.leave(other.text, "lbftp has no such setting for a virtual or real server", other.file, other.line)
+    others = (*service.others, *(o for r in service.real_servers for o in r.others))
+    found.unknown((o for o in others if o.name not in _SILENT), "a virtual or real server")
     for server in service.real_servers:
         if server.port and service.mark is not None:
             why = "in a mark service every packet would go to that port, data connections too: lbftp gives none"
@@ -164,8 +157,7 @@ def _leave_check(found: Found, server: RealServer, check: Check) -> None:
     ports = {*found.fields.get("control_ports", [21]), *found.fields.get("implicit_ports", [])}
     if check.connect_port is not None and check.connect_port not in ports:
         found.leave(f"connect_port {check.connect_port}", "lbftp checks a control port", place.file, place.line)
-    for other in check.others:
-        found.leave(other.text, f"lbftp has no such setting for a {check.kind}", other.file, other.line)
+    found.unknown(check.others, f"a {check.kind}")
 
 
 def _first(*values: int | None) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from lbftp.core.observe.keepalived import INCLUDE_DIR
+from lbftp.core.observe.keepalived.tree import Block
 from lbftp.core.spec import ClusterSpec
 
 
@@ -74,6 +76,12 @@ class Found:
 
     def leave(self, what: str, why: str, file: str = "", line: int = 0) -> None:
         self.left.append(Leftover(what, why, self.router, file, line))
+
+    def unknown(self, options: Iterable[Block], where: str) -> None:
+        """Options that lbftp does not have. Its own files hold none; compliance tells what was edited there."""
+        for option in options:
+            if not option.file.startswith(f"{INCLUDE_DIR}/"):
+                self.leave(option.text, f"lbftp has no such setting for {where}", option.file, option.line)
 
     def blocked(self, place: str, what: str, why: str) -> None:
         """Nothing that lbftp put there is in its own way."""

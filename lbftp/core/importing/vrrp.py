@@ -157,10 +157,7 @@ def _leave_instance(found: Found, instance: Instance) -> None:
     if instance.authentication:
         why = "VRRP's passwords cross the wire in the clear and protect nothing (RFC 5798, 9): lbftp uses none"
         found.leave(f"authentication of {instance.name}", why, block.file, block.line)
-    for other in instance.others:
-        found.leave(
-            other.text, f"lbftp has no such setting for a VRRP instance ({instance.name})", other.file, other.line
-        )
+    found.unknown(instance.others, f"a VRRP instance ({instance.name})")
     if not block.file.startswith(f"{INCLUDE_DIR}/"):
         why = f"lbftp makes an instance with the same addresses and router id {instance.vrid}"
         found.blocked(f"{block.file}:{block.line}", f"vrrp_instance {instance.name}", why)
@@ -169,8 +166,7 @@ def _leave_instance(found: Found, instance: Instance) -> None:
 def _leave_groups(found: Found, seen: Seen, names: list[str]) -> None:
     for group in _groups(seen, names):
         place = f"{group.block.file}:{group.block.line}"
-        for other in group.others:
-            found.leave(other.text, f"lbftp has no such setting for a group ({group.name})", other.file, other.line)
+        found.unknown(group.others, f"a sync group ({group.name})")
         if not group.block.file.startswith(f"{INCLUDE_DIR}/"):
             found.blocked(place, f"vrrp_sync_group {group.name}", "it names instances that have to go")
 

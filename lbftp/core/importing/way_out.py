@@ -7,14 +7,13 @@ import re
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Final
 
-from lbftp.core.importing.comment import promised
 from lbftp.core.importing.rules import WayOut
 from lbftp.core.importing.seen import Seen
 from lbftp.core.importing.values import Found
 from lbftp.core.importing.vrrp import servers_of
+from lbftp.core.observe.keepalived.promised import promised
 from lbftp.core.observe.program import MODULE_FILE
 from lbftp.core.render import keepalived
-from lbftp.core.render.iptables import PREFIX
 from lbftp.core.spec import FAMILIES
 from lbftp.core.spec.values import Network
 
@@ -34,16 +33,15 @@ def take_way_out(found: Found, seen: Seen) -> None:
     for family in FAMILIES:
         if found.fields.get(f"vip{_V6[family]}"):
             found.fields[f"internal_network{_V6[family]}"] = _network(found, family, running)
-    for way in running:
+    for way in ways:
         if not way.own:
-            program = "iptables" if way.family == 4 else "ip6tables"
             why = "lbftp's own rule does the same for FTP: keep it only if something else needs it"
-            found.blocked(f"{program} ({way.origin}) nat {way.chain}", way.text, why)
+            found.blocked(way.place, way.text, why)
 
 
 def _serves(way: WayOut, found: Found) -> bool:
     """Whether a rule lets the data port of the cluster's real servers out. Another cluster's own rule is its own."""
-    if way.own and not (found.own and way.chain == f"{PREFIX}{found.name}"):
+    if way.own and not (found.own and way.own == found.name):
         return False
     ports = {p - 1 for p in [*found.fields.get("control_ports", [21]), *found.fields.get("implicit_ports", [])]}
     fits = not way.ports or any(low <= p <= high for p in ports for low, high in way.ports)
@@ -53,7 +51,10 @@ def _serves(way: WayOut, found: Found) -> bool:
 
 def _active(found: Found, ways: list[WayOut]) -> str:
     if not ways:
-        found.leave("active mode", "no rule lets the servers' own connections out: none is proposed (`active: none`)")
+        if not found.own:
+            found.leave(
+                "active mode", "no rule lets the servers' own connections out: none is proposed (`active: none`)"
+            )
         return "none"
     vips = {found.fields.get("vip"), found.fields.get("vip6")}
     first = ways[0]

@@ -20,7 +20,7 @@ _DEFINITION: Final = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _USE: Final = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*)(?=\s|$))")
 _SEQUENCE: Final = re.compile(r"~SEQ(x?)\(\s*(\w+)\s*((?:,\s*-?(?:0x)?[0-9A-Fa-f]{1,8}\s*){1,3})\)\s*(.*)", re.DOTALL)
 _DEEPEST: Final = 32
-_MOST_LINES: Final = 200_000
+_MOST_LINES: Final = 50_000
 _LONGEST_LINE: Final = 100_000
 _MOST_CHARACTERS: Final = 5_000_000
 _MOST_STEPS: Final = 4096
