@@ -49,7 +49,7 @@ class Row:
 
     title: str
     detail: str
-    cells: tuple[Cell | None, ...]
+    cells: tuple[tuple[str, Cell | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,12 @@ class Page:
     warm: str
     picture: way.Picture
     broken: int
+
+    @property
+    def failed(self) -> int:
+        """How many kinds that are promised sessions last saw failing."""
+        cells = [cell for row in self.rows for _, cell in row.cells if cell is not None]
+        return sum(cell.found.promised and cell.seen == "bad" for cell in cells)
 
 
 @require_safe
@@ -135,7 +141,7 @@ def _rows(every: Sequence[Explanation], shown: Client, of: str, sessions: Sequen
     rows = []
     for (family, tls, port), group in groupby(every, key=door):
         cells = {one.client.mode: _cell(one, shown, of, sessions) for one in group}
-        rows.append(Row(_TLS[tls], f"IPv{family}, port {port}", tuple(cells.get(mode) for mode in MODES)))
+        rows.append(Row(_TLS[tls], f"IPv{family}, port {port}", tuple((mode, cells.get(mode)) for mode in MODES)))
     return tuple(rows)
 
 

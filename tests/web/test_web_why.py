@@ -41,7 +41,7 @@ def test_the_way_of_a_client_that_fails(world: World, browse: As) -> None:
     text = page(world, browse, "?client=tls-pasv&ip=4&port=21")
     assert "PASV, explicit TLS, IPv4, port 21: unreachable, not promised" in words(text)
     assert "under TLS ip_vs_ftp cannot read the control connection" in text
-    hops = re.findall(r'<li class="(\w+)[^"]*" id="hop-(\d+)">', text)
+    hops = re.findall(r'<li class="is-(\w+)[^"]*" id="hop-(\d+)">', text)
     assert [state for state, _ in hops] == ["ok"] * (len(hops) - 1) + ["bad"]
     assert f"stops at {len(hops)}" in text
     # The picture has a dot for each hop, and a square where the way stops: not by colour alone.
@@ -88,7 +88,8 @@ def test_what_sessions_showed(world: World, browse: As) -> None:
         world, {"mode": "PASV"}, {"mode": "EPSV", **kind, "ok": False}, {"mode": "PORT", **kind, "port": 2121}
     )
     text = page(world, browse, "?client=plain-epsv")
-    assert (text.count("seen to work"), text.count("last seen to fail"), text.count("not tried")) == (1, 1, 2)
+    assert ', <span class="t-bad">1 last seen to fail' in text
+    assert (text.count("seen to work"), text.count("last seen to fail"), text.count("not tried")) == (1, 2, 2)
     assert "A session of this kind last failed" in text
     assert reverse("changes:run", args=[run.pk]) in text
 

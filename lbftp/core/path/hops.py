@@ -122,6 +122,7 @@ def answers(state: State, sport: int, name: str, *, tracked: bool) -> Hops:
         by = f"forwarding {state.method}"
         yield Hop(SERVER, f"Answers the client directly, from the VIP ({state.method}).", by=by)
         return
+    yield Hop(SERVER, "Answers by its default route, through the router.", by="default route")
     if not state.ip_forward:
         key = "net.ipv4.ip_forward" if state.ip == 4 else "net.ipv6.conf.all.forwarding"
         what = f"{key}=0: the router does not forward the real server's answers."

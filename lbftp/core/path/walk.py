@@ -200,6 +200,7 @@ def _passive_by(state: State, mode: Mode, port: int) -> Hops:
     yield from to_server(state, port, f"the data connection to port {port} of the real server", known=False)
     yield from answers(state, port, f"the data connection {name}", tracked=tracked)
     yield from request(state, port, f"further packets for {name}", known=tracked, opening=False)
+    yield Hop(CLIENT, "The transfer runs.")
 
 
 def _told(state: State, told: str | None, blind: str) -> Hops:
@@ -271,6 +272,7 @@ def _active(state: State, mode: Mode) -> Hops:
         yield from _active_by_nat(state, blind or f"ip_vs_ftp prepared port {entry} of the server, not {told}")
     data = replace(opening, tracked="ESTABLISHED", syn=False)
     yield from passes(state, "FORWARD", data, f"data from port {port}")
+    yield Hop(CLIENT, "The transfer runs.")
 
 
 def _active_by_helper(state: State) -> Hops:
@@ -318,3 +320,4 @@ def _active_direct(state: State) -> Hops:
         why = landing.why if landing.where == "router" else "Without persistence they land on another real server"
         yield Hop(IPVS, f"The client's answers to {name} do not reach the real server: {why.rstrip('.')}.", "timeout")
     yield Hop(IPVS, landing.why, carries=True, by=landing.by)
+    yield Hop(CLIENT, "The transfer runs.")
