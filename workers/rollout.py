@@ -30,7 +30,9 @@ from workers.stepping import run_steps, titles
 
 # VRRP needs three advertisements and a skew to settle (RFC 5798, 6.1), health checks a round.
 SETTLE_SECONDS: Final = 60
-PERSIST_CODES: Final = frozenset({"saved-rules", "module-file", "sysctl-file", "unit-disabled"})
+PERSIST_CODES: Final = frozenset(
+    {"saved-rules", "module-file", "sysctl-file", "nft-file", "nft-include-file", "unit-disabled"}
+)
 
 _CHECKPOINT: Final = ("checkpoint", "Write down the way back", "checkpoint")
 _PAIR_STEPS: Final = (

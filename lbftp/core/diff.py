@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from lbftp.core.observe import keepalived
 from lbftp.core.observe.ipvs import Destination, Service
 from lbftp.core.observe.observed import Observed
-from lbftp.core.observe.program import MODULE_FILE, SYSCTL_FILE
-from lbftp.core.render import iptables
-from lbftp.core.render.artifact import Desired, OwnChain
+from lbftp.core.render import iptables, nftables
+from lbftp.core.render.artifact import OwnChain, Phase
+from lbftp.core.render.desired import Desired
+from lbftp.core.render.kernel import DEFAULT_PORTS, HELPER
+from lbftp.core.spec import Family
 
-Phase = Literal["run", "persist"]
 KINDS: Final = (
-    "module", "sysctl", "chain", "jump", "leftover-chain",
-    "keepalived-file", "keepalived-include", "keepalived-stopped",
-    "service-missing", "service-settings", "destination-missing", "destination-unknown", "destination-weight",
-    "saved-rules", "module-file", "sysctl-file", "unit-disabled",
+    "module", "module-ports", "helper-present", "sysctl", "chain", "jump", "leftover-chain", "table", "leftover-table",
+    "keepalived-file", "script-file", "unwanted-file", "keepalived-include", "keepalived-stopped",
+    "service-missing", "service-settings",
+    "destination-missing", "destination-unknown", "destination-weight", "sorry-server",
+    "saved-rules", "modprobe-file", "module-file", "sysctl-file", "nft-file", "nft-include-file", "unit-disabled",
 )  # fmt: skip
 
 
@@ -37,9 +39,12 @@ def diff(desired: Desired, observed: Observed) -> list[Difference]:
     """Every difference, in the order in which they are to be put right."""
     return [
         *_kernel(desired, observed),
-        *_chains(desired, observed),
+        *_files(desired, observed, "modprobe"),
+        *(_chains(desired, observed) if desired.table is None else ()),
+        *_leftovers(desired, observed),
+        *_table(desired, observed),
         *_keepalived(desired, observed),
-        *_service(desired, observed),
+        *(d for wanted in desired.services for d in _service(wanted, desired, observed)),
         *_persisted(desired, observed),
     ]
 
@@ -48,23 +53,70 @@ def _kernel(desired: Desired, observed: Observed) -> Iterator[Difference]:
     for module in desired.modules:
         if module not in observed.modules:
             yield Difference("module", module, "run", "loaded", "not loaded")
+        elif module == HELPER and not set(desired.helper_ports) <= set(loaded_ports(observed)):
+            wanted, found = _numbers(desired.helper_ports), _numbers(loaded_ports(observed))
+            yield Difference("module-ports", module, "run", f"control ports {wanted}", f"control ports {found}")
+    clash = set(desired.plain_ports) & set(loaded_ports(observed))
+    if not desired.modules and clash and HELPER in observed.modules:
+        yield Difference("helper-present", HELPER, "run", f"not for port {_numbers(tuple(sorted(clash)))}", "loaded")
     for key, value in desired.sysctls:
         found = observed.sysctls.get(key, "")
         if found != value:
             yield Difference("sysctl", key, "run", value, found)
 
 
+def loaded_ports(observed: Observed) -> tuple[int, ...]:
+    """The control ports that the loaded helper watches (its parameter pads with zeros)."""
+    text = observed.module_parameters.get(f"{HELPER}.ports", "")
+    ports = tuple(int(p) for p in text.split(",") if p.strip().isascii() and p.strip().isdigit() and int(p))
+    return ports or DEFAULT_PORTS
+
+
+def _numbers(ports: tuple[int, ...]) -> str:
+    return ", ".join(map(str, ports))
+
+
 def _chains(desired: Desired, observed: Observed) -> Iterator[Difference]:
     for own in desired.chains:
-        found = iptables.present(own, observed.running)
+        running = observed.rules(own.family)
+        found = iptables.present(own, running)
         if found is None or found.rules != own.rules:
-            yield Difference("chain", f"{own.table} {own.name}", "run", rules_text(own), _found_rules(own, observed))
-        builtin = observed.running.chain(own.table, own.builtin)
+            yield Difference("chain", chain_key(own), "run", rules_text(own), _found_rules(own, observed))
+        builtin = running.chain(own.table, own.builtin)
         jumps = builtin.jumps_to(own.name) if builtin else 0
         if jumps != 1:
-            yield Difference("jump", f"{own.table} {own.builtin}", "run", f"-j {own.name}", f"{jumps} such jumps")
-    for own in iptables.leftovers(desired.cluster, desired.chains, observed.running):
-        yield Difference("leftover-chain", f"{own.table} {own.name}", "run", "", rules_text(own))
+            key = f"{own.table} {own.builtin}{_v6(own.family)}"
+            yield Difference("jump", key, "run", f"-j {own.name}", f"{jumps} such jumps")
+
+
+def _leftovers(desired: Desired, observed: Observed) -> Iterator[Difference]:
+    for family in (4, 6):
+        for own in leftovers(desired, observed, family):
+            yield Difference("leftover-chain", chain_key(own), "run", "", rules_text(own))
+
+
+def leftovers(desired: Desired, observed: Observed, family: Family) -> tuple[OwnChain, ...]:
+    """Chains of this cluster that run and are not wanted."""
+    return iptables.leftovers(desired.cluster, desired.chains_of(family), observed.rules(family), family)
+
+
+def chain_key(own: OwnChain) -> str:
+    return f"{own.table} {own.name}{_v6(own.family)}"
+
+
+def _v6(family: Family) -> str:
+    return " (IPv6)" if family == 6 else ""
+
+
+def _table(desired: Desired, observed: Observed) -> Iterator[Difference]:
+    name = nftables.table_name(desired.cluster)
+    there = observed.nft is not None and nftables.holds(observed.nft, name)
+    if desired.table is None:
+        if there:
+            yield Difference("leftover-table", f"inet {name}", "run", "", "a native table")
+    elif observed.nft is None or not nftables.in_step(desired.table, observed.nft):
+        expected, found = nftables.differences(desired.table, observed.nft)
+        yield Difference("table", f"inet {name}", "run", expected, found)
 
 
 def rules_text(own: OwnChain) -> str:
@@ -73,14 +125,21 @@ def rules_text(own: OwnChain) -> str:
 
 
 def _found_rules(own: OwnChain, observed: Observed) -> str:
-    found = iptables.present(own, observed.running)
+    found = iptables.present(own, observed.rules(own.family))
     return "\n".join(r.text.removeprefix(f"-A {own.name} ") for r in found.rules) if found else ""
 
 
+def _files(desired: Desired, observed: Observed, *kinds: str) -> Iterator[Difference]:
+    for own in desired.files:
+        found = observed.files.get(own.path)
+        if own.kind in kinds and found != own.text:
+            yield Difference(f"{own.kind}-file", own.path, own.phase, own.text, found or "")
+
+
 def _keepalived(desired: Desired, observed: Observed) -> Iterator[Difference]:
-    text = observed.files.get(desired.keepalived_path)
-    if text != desired.keepalived_text:
-        yield Difference("keepalived-file", desired.keepalived_path, "run", desired.keepalived_text, text or "")
+    yield from _files(desired, observed, "script", "keepalived")
+    for path in desired.unwanted:
+        yield Difference("unwanted-file", path, "run", "", observed.files.get(path) or "")
     if not keepalived.includes_ours(observed.files.get(keepalived.MAIN) or ""):
         yield Difference("keepalived-include", keepalived.MAIN, "run", keepalived.INCLUDE_LINE, "")
     unit = observed.unit("keepalived.service")
@@ -88,62 +147,69 @@ def _keepalived(desired: Desired, observed: Observed) -> Iterator[Difference]:
         yield Difference("keepalived-stopped", unit.name, "run", "active", unit.active or "unknown")
 
 
-def _service(desired: Desired, observed: Observed) -> Iterator[Difference]:
-    wanted, found = desired.service, observed.services.get(desired.service.key)
+def _service(wanted: Service, desired: Desired, observed: Observed) -> Iterator[Difference]:
+    found = observed.services.get(wanted.key)
     if found is None:
         yield Difference("service-missing", wanted.key, "run", settings(wanted), "")
         return
-    if (found.scheduler, found.persistence) != (wanted.scheduler, wanted.persistence):
+    if settings(found) != settings(wanted):
         yield Difference("service-settings", wanted.key, "run", settings(wanted), settings(found))
-    yield from _destinations(wanted, found)
+    yield from _destinations(wanted, found, desired)
 
 
-def _destinations(wanted: Service, found: Service) -> Iterator[Difference]:
+def _destinations(wanted: Service, found: Service, desired: Desired) -> Iterator[Difference]:
     by_key = {(d.address, d.port): d for d in found.destinations}
     for server in wanted.destinations:
         there = by_key.pop((server.address, server.port), None)
-        if there is None:
-            yield Difference("destination-missing", server.address, "run", _server(server), "not in rotation")
+        if there is None or (there.weight == 0 < server.weight):
+            # inhibit_on_failure leaves a failed server in the service, with weight 0.
+            state = "not in rotation" if there is None else "in rotation with weight 0"
+            yield Difference("destination-missing", server.address, "run", _server(server), state)
         elif there != server:
             yield Difference("destination-weight", server.address, "run", _server(server), _server(there))
     for (address, port), there in sorted(by_key.items()):
-        yield Difference("destination-unknown", f"{address}:{port}", "run", "", _server(there))
+        kind = "sorry-server" if address in desired.sorry else "destination-unknown"
+        yield Difference(kind, f"{address}:{port}", "run", "", _server(there))
 
 
 def settings(service: Service) -> str:
     """Scheduler and persistence for people."""
-    return f"scheduler {service.scheduler}, persistence {service.persistence} s"
+    flags = f" with {', '.join(service.flags)}" if service.flags else ""
+    mask = f" by /{service.granularity}" if service.granularity else ""
+    return f"scheduler {service.scheduler}{flags}, persistence {service.persistence} s{mask}"
 
 
 def _server(server: Destination) -> str:
-    return f"{server.address}:{server.port} {server.method} weight {server.weight}"
+    limits = f", thresholds {server.lower}-{server.upper}" if server.upper or server.lower else ""
+    return f"{server.address}:{server.port} {server.method} weight {server.weight}{limits}"
 
 
 def _persisted(desired: Desired, observed: Observed) -> Iterator[Difference]:
-    saved = observed.files.get(desired.rules_path)
-    leftovers = iptables.leftovers(desired.cluster, desired.chains, observed.saved)
-    if leftovers or not all(iptables.in_step(own, observed.saved) for own in desired.chains):
-        wanted = "\n".join(f"[{c.table} {c.name}]\n{rules_text(c)}" for c in desired.chains)
-        yield Difference(
-            "saved-rules", desired.rules_path, "persist", wanted, _saved_of(desired, observed) if saved else ""
-        )
-    path, content = desired.module_file
-    if observed.files.get(path) != content:
-        yield Difference("module-file", MODULE_FILE, "persist", content, observed.files.get(path) or "")
-    path, content = desired.sysctl_file
-    if observed.files.get(path) != content:
-        yield Difference("sysctl-file", SYSCTL_FILE, "persist", content, observed.files.get(path) or "")
+    for family in (4, 6):
+        if not saved_in_step(desired, observed, family):
+            path = observed.facts.saved_path(family)
+            wanted = "\n".join(f"[{c.table} {c.name}]\n{rules_text(c)}" for c in desired.chains_of(family))
+            yield Difference("saved-rules", path, "persist", wanted, _saved_of(desired, observed, family))
+    yield from _files(desired, observed, "module", "sysctl", "nft", "nft-include")
     for name in desired.units:
         unit = observed.unit(name)
         if not unit.starts_at_boot:
             yield Difference("unit-disabled", name, "persist", "enabled", unit.enabled or "missing")
 
 
-def _saved_of(desired: Desired, observed: Observed) -> str:
+def saved_in_step(desired: Desired, observed: Observed, family: Family) -> bool:
+    """Whether the saved rules hold exactly the wanted chains of this cluster."""
+    saved, wanted = observed.saved_rules(family), desired.chains_of(family)
+    if iptables.leftovers(desired.cluster, wanted, saved, family):
+        return False
+    return all(iptables.in_step(own, saved) for own in wanted)
+
+
+def _saved_of(desired: Desired, observed: Observed, family: Family) -> str:
     """What the saved file has of our chains."""
     parts = []
-    for own in desired.chains:
-        if found := observed.saved.chain(own.table, own.name):
+    for own in desired.chains_of(family):
+        if found := observed.saved_rules(family).chain(own.table, own.name):
             rules = "\n".join(r.text.removeprefix(f"-A {own.name} ") for r in found.rules)
             parts.append(f"[{own.table} {own.name}]\n{rules}")
     return "\n".join(parts)

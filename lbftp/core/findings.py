@@ -46,7 +46,18 @@ _MEANINGS: Final[Mapping[str, _Meaning]] = {
     "module": _Meaning(
         "error", "The helper module {key} is not loaded: PASV hands out the real server's private address"
     ),
+    "module-ports": _Meaning("error", "The helper {key} does not watch all control ports: PASV fails at the others"),
+    "helper-present": _Meaning(
+        "warning",
+        "The helper {key} watches this cluster's port: PASV without TLS fails, because the servers name the VIP",
+        "Unload it (modprobe -r) and take it out of modules-load.d if no other cluster needs it, or use another port.",
+        repairable=False,
+    ),
     "sysctl": _Meaning("error", "{key} is off: nothing is forwarded, every mode fails"),
+    "table": _Meaning("error", "The nftables table {key} is not as wanted"),
+    "leftover-table": _Meaning("warning", "The nftables table {key} is there and no longer needed"),
+    "script-file": _Meaning("error", "{key} is not as wanted: health checks may fail or pass wrongly"),
+    "unwanted-file": _Meaning("warning", "{key} is there and no longer needed"),
     "chain": _Meaning("error", "Rules of {key} are not as wanted"),
     "jump": _Meaning("error", "No single jump leads from {key} to the cluster's rules: they are not used"),
     "leftover-chain": _Meaning("warning", "{key} is there and no longer needed"),
@@ -63,9 +74,18 @@ _MEANINGS: Final[Mapping[str, _Meaning]] = {
     ),
     "destination-unknown": _Meaning("error", "{key} gets clients and is no real server of the cluster"),
     "destination-weight": _Meaning("warning", "Real server {key} has another weight or method"),
+    "sorry-server": _Meaning(
+        "warning",
+        "The sorry server {key} gets the clients: fewer than the quorum of real servers live",
+        "Look at the real servers.",
+        repairable=False,
+    ),
     "saved-rules": _Meaning("error", "The saved rules in {key} differ: after a reboot the cluster's rules are gone"),
     "module-file": _Meaning("error", "{key} does not load the helper: after a reboot PASV fails"),
+    "modprobe-file": _Meaning("error", "{key} is not as wanted: the helper is loaded with other control ports"),
     "sysctl-file": _Meaning("error", "{key} is not as wanted: after a reboot nothing is forwarded"),
+    "nft-file": _Meaning("error", "{key} is not as wanted: after a reboot the cluster's rules are gone or others"),
+    "nft-include-file": _Meaning("error", "{key} does not include our tables: after a reboot the rules are gone"),
     "unit-disabled": _Meaning("error", "The unit {key} is not started at boot"),
 }
 
@@ -130,15 +150,23 @@ def _name(text: str) -> str:
 
 
 def _pair(spec: ClusterSpec, observed: Mapping[str, Observed]) -> Iterator[Finding]:
-    """Floating addresses are held by exactly one router, both by the same one."""
+    """Each floating address is held by exactly one router, all of them by the same one."""
     if len(observed) < len(spec.routers):
         return
-    holders = {a: [n for n in sorted(observed) if observed[n].holds(str(a))] for a in (spec.vip, spec.floating)}
+    holders = {a: [n for n in sorted(observed) if observed[n].holds(a)] for a in _floating(spec)}
     for address, names in holders.items():
         if len(names) != 1:
-            yield _pair_finding("vip-not-held" if not names else "two-masters", str(address), names)
-    if [len(n) for n in holders.values()] == [1, 1] and holders[spec.vip] != holders[spec.floating]:
-        yield _pair_finding("split-addresses", f"{spec.vip} and {spec.floating}", [n[0] for n in holders.values()])
+            yield _pair_finding("vip-not-held" if not names else "two-masters", address, names)
+    single = {names[0] for names in holders.values() if len(names) == 1}
+    if len(single) > 1:
+        held = [f"{address} by {names[0]}" for address, names in holders.items() if len(names) == 1]
+        yield _pair_finding("split-addresses", " and ".join(holders), held)
+
+
+def _floating(spec: ClusterSpec) -> list[str]:
+    """Every address that moves, the VIPs first."""
+    sides = spec.sides
+    return [str(s.vip) for s in sides] + [str(s.floating) for s in sides if s.floating is not None]
 
 
 def _pair_finding(code: str, address: str, names: Sequence[str]) -> Finding:
@@ -157,5 +185,5 @@ def _pair_finding(code: str, address: str, names: Sequence[str]) -> Finding:
 
 def master(spec: ClusterSpec, observed: Mapping[str, Observed]) -> str:
     """The router that holds the VIP now; '' if none or several do."""
-    names = [n for n in observed if observed[n].holds(str(spec.vip))]
+    names = [n for n in observed if observed[n].holds(str(spec.sides[0].vip))]
     return names[0] if len(names) == 1 else ""

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lbftp.core.diff import diff
+from lbftp.core.diff import diff, leftovers
 from lbftp.core.observe.iptables import Chain, Ruleset
 from lbftp.core.observe.observed import Observed
 from lbftp.core.problem import Problem
-from lbftp.core.render import desired, iptables
-from lbftp.core.render.artifact import Desired
-from lbftp.core.spec import ClusterSpec, canonical
+from lbftp.core.render import Desired, desired, iptables, nftables
+from lbftp.core.render.artifact import OwnChain
+from lbftp.core.spec import FAMILIES, ClusterSpec, Family, canonical
 from lbftp.core.steps import Step, steps
 
 
@@ -82,8 +82,12 @@ def _changes(ordered: Sequence[Step], wanted: Desired, observed: Observed) -> li
         if step.kind == "write-file":
             params = step.params
             changes.append(_change(params["path"], params["before"], params["after"]))
+        elif step.kind == "remove-file":
+            changes.append(_change(step.params["path"], step.params["before"], None))
         elif step.kind == "load-rules":
-            changes += _chain_changes(wanted, observed)
+            changes += _chain_changes(wanted, observed, 4 if step.id == "rules" else 6)
+        elif step.kind == "load-table":
+            changes.append(_table_change(wanted, observed))
         else:
             changes += _small_change(step)
     return changes
@@ -100,17 +104,29 @@ def _small_change(step: Step) -> list[Change]:
     return []
 
 
-def _chain_changes(wanted: Desired, observed: Observed) -> list[Change]:
-    changes = []
-    for own in wanted.chains:
-        if not iptables.in_step(own, observed.running):
+def _table_change(wanted: Desired, observed: Observed) -> Change:
+    name = nftables.table_name(wanted.cluster)
+    before = nftables.restore(observed.nft, name) or None
+    return _change(
+        f"nftables table inet {name} (running)", before, nftables.load(wanted.table) if wanted.table else None
+    )
+
+
+def _chain_changes(wanted: Desired, observed: Observed, family: Family) -> list[Change]:
+    changes, running = [], observed.rules(family)
+    for own in wanted.chains_of(family):
+        if not iptables.in_step(own, running):
             after = "".join(f"-A {own.name} {r.text}\n" for r in own.rules) + f"-A {own.builtin} -j {own.name}\n"
-            before = _running_text(observed.running, own.table, own.builtin, own.name)
-            changes.append(_change(f"{own.table} chain {own.name} (running)", before, after))
-    for own in iptables.leftovers(wanted.cluster, wanted.chains, observed.running):
-        before = _running_text(observed.running, own.table, own.builtin, own.name)
-        changes.append(_change(f"{own.table} chain {own.name} (running)", before, None))
+            before = _running_text(running, own.table, own.builtin, own.name)
+            changes.append(_change(_running(own), before, after))
+    for own in leftovers(wanted, observed, family):
+        before = _running_text(running, own.table, own.builtin, own.name)
+        changes.append(_change(_running(own), before, None))
     return changes
+
+
+def _running(own: OwnChain) -> str:
+    return f"{own.table} chain {own.name} (running{', IPv6' if own.family == 6 else ''})"
 
 
 def _running_text(running: Ruleset, table: str, builtin: str, name: str) -> str | None:
@@ -134,19 +150,22 @@ def _change(what: str, before: str | None, after: str | None) -> Change:
 
 def _notes(observed: Observed) -> list[str]:
     """Foreign rules that run and are not saved: shown, never saved by us."""
-    saved = {(t, c.name, r.tokens) for t, c, r in observed.saved.rules()}
+    return [note for family in FAMILIES for note in _unsaved(observed, family)]
+
+
+def _unsaved(observed: Observed, family: Family) -> list[str]:
+    saved = {(t, c.name, r.tokens) for t, c, r in observed.saved_rules(family).rules()}
     foreign = [
         f"{table}: {rule.text}"
-        for table, chain, rule in observed.running.rules()
+        for table, chain, rule in observed.rules(family).rules()
         if not chain.name.startswith(iptables.PREFIX)
         and not rule.target.startswith(iptables.PREFIX)
         and (table, chain.name, rule.tokens) not in saved
     ]
     if not foreign:
         return []
-    head = (
-        f"{len(foreign)} foreign rules run here and are not in {observed.facts.rules_path}; they are left as they are:"
-    )
+    path = observed.facts.saved_path(family)
+    head = f"{len(foreign)} foreign rules run here and are not in {path}; they are left as they are:"
     return [head, *foreign[:50]]
 
 

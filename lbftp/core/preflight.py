@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
 from lbftp.core.observe import keepalived
 from lbftp.core.observe.ipvs import fwmark
+from lbftp.core.observe.keepalived.tree import read
+from lbftp.core.observe.keepalived.typed import Instance, meaning
 from lbftp.core.observe.observed import Observed
+from lbftp.core.observe.program import MODPROBE_FILE
 from lbftp.core.problem import Problem
+from lbftp.core.render import kernel, nftables
 from lbftp.core.render.iptables import own_name
-from lbftp.core.render.keepalived import path
-from lbftp.core.spec import ClusterSpec
+from lbftp.core.render.keepalived import grouped, path
+from lbftp.core.spec import ClusterSpec, RouterSpec, Side
 
-_WILDCARD: Final = frozenset({"0.0.0.0"})  # noqa: S104 - compared, not bound
+_WILDCARD: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+# EPSV and EPRT over IPv6 came to ip_vs_ftp with Linux 4.18 (read, not measured).
+_HELPER_V6: Final = (4, 18)
+_OPTIONS: Final = re.compile(r"^\s*options\s+ip_vs_ftp\b.*\bports=", re.MULTILINE)
 
 
 def preflight(spec: ClusterSpec, observed: Observed) -> list[Problem]:
     """Problems of `spec` on this router. Errors mean that it must not be touched."""
-    rules = (_programs, _owner, _interfaces, _mark, _router_id, _ports)
+    rules = (_programs, _owner, _native, _interfaces, _helper, _mark, _router_id, _ports)
     return [problem for rule in rules for problem in rule(spec, observed)]
 
 
@@ -29,30 +37,46 @@ def _programs(_spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
         yield _error(
             observed, "FTP101", "routers", "There is no unit keepalived.service.", "Install the distribution's package."
         )
-    if not observed.facts.iptables:
+    if observed.firewall == "iptables" and not observed.facts.iptables:
         yield _error(observed, "FTP102", "routers", "iptables is not installed.", "Install the package iptables.")
     for name, complaint in sorted(observed.others.items()):
         reason = f"{name} cannot be read: {complaint.strip()[:200]}"
         yield _error(observed, "FTP103", "routers", reason, "Log in as root, or let the account use sudo.")
 
 
-def _owner(_spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
-    unit = observed.facts.firewall_unit
-    if not observed.unit(unit).exists:
-        yield _error(
-            observed,
-            "FTP104",
-            "routers",
-            f"There is no unit {unit}, so saved rules would not come back after a reboot.",
-            "Install iptables-services." if "redhat" in observed.facts.platform else "Install iptables-persistent.",
-        )
-    if observed.unit("firewalld.service").active == "active":
+def _owner(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
+    if observed.firewall == "firewalld":
         yield _error(
             observed,
             "FTP105",
             "routers",
             "firewalld owns this router's firewall and would flush our rules at its next reload.",
-            "Use iptables-services on this router, and stop and disable firewalld.",
+            "Use iptables-services or nftables on this router, and stop and disable firewalld.",
+        )
+    if observed.firewall != "iptables":
+        return
+    for unit in sorted({observed.facts.saved_unit(side.family) for side in spec.sides}):
+        if not observed.unit(unit).exists:
+            yield _error(
+                observed,
+                "FTP104",
+                "routers",
+                f"There is no unit {unit}, so saved rules would not come back after a reboot.",
+                "Install iptables-services." if "redhat" in observed.facts.platform else "Install iptables-persistent.",
+            )
+
+
+def _native(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
+    """Our native table cannot let pass what another table drops (nft(8): a drop ends it, an accept does not)."""
+    if observed.firewall != "nftables" or observed.nft is None:
+        return
+    for chain, lines in nftables.foreign_drops(spec, spec.router(observed.router), observed.nft):
+        yield _error(
+            observed,
+            "FTP107",
+            "routers",
+            f"The nftables chain {chain} drops what the cluster needs, and no other table can let it pass.",
+            f"Add to that chain, in the file that makes it: {'; '.join(lines)}",
         )
 
 
@@ -61,9 +85,11 @@ def _interfaces(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
     for name, address in (
         (router.public_interface, router.public_address),
         (router.internal_interface, router.internal_address),
+        (router.public_interface, router.public_address6),
+        (router.internal_interface, router.internal_address6),
     ):
-        if address not in observed.facts.interfaces.get(name, ()):
-            has = ", ".join(map(str, observed.facts.interfaces.get(name, ()))) or "no IPv4 address"
+        if address is not None and address not in observed.facts.interfaces.get(name, ()):
+            has = ", ".join(map(str, observed.facts.interfaces.get(name, ()))) or "no address"
             yield _error(
                 observed,
                 "FTP106",
@@ -73,57 +99,120 @@ def _interfaces(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
             )
 
 
+def _helper(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
+    if spec.mode != "helper":
+        return
+    ports = kernel.helper_ports(spec, observed.files.get(MODPROBE_FILE))
+    if len(ports) > kernel.MAX_PORTS:
+        reason = f"The clusters here need the helper on {len(ports)} control ports; it can watch {kernel.MAX_PORTS}."
+        yield _error(observed, "FTP116", "control_ports", reason, "Use fewer control ports on this pair.")
+    for name, text in sorted(observed.files.items()):
+        if name.startswith("/etc/modprobe") and name != MODPROBE_FILE and text and _OPTIONS.search(text):
+            reason = f"{name} already sets the helper's control ports."
+            yield _error(
+                observed, "FTP117", "control_ports", reason, "Take the line out: lbftp keeps them in its own file."
+            )
+    if spec.vip6 is not None and _version(observed.facts.kernel) < _HELPER_V6:
+        reason = f"Linux {observed.facts.kernel} has no FTP helper for IPv6."
+        yield _error(observed, "FTP118", "vip6", reason, "Use mode 'advertise', or a kernel from 4.18 on.")
+
+
+def _version(text: str) -> tuple[int, ...]:
+    found = re.match(r"([0-9]{1,4})\.([0-9]{1,4})", text)
+    return (int(found[1]), int(found[2])) if found else _HELPER_V6
+
+
 def _mark(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
-    for origin, ruleset in (("running", observed.running), ("saved", observed.saved)):
-        for table, chain, rule in ruleset.rules():
-            if rule.sets_mark == spec.mark and chain.name != own_name(spec.name):
-                yield _error(
-                    observed,
-                    "FTP110",
-                    "mark",
-                    f"Mark {spec.mark} is already set by a foreign {origin} rule in {table}: {rule.text[:150]}",
-                    "Choose a mark that nobody else uses on this router.",
-                )
-                return
+    if where := _who_marks(spec, observed):
+        reason = f"Mark {spec.mark} is already set by {where}"
+        yield _error(observed, "FTP110", "mark", reason, "Choose a mark that nobody else uses on this router.")
     for name, text in observed.files.items():
-        others = name.startswith(keepalived.INCLUDE_DIR) and name != path(spec.name)
-        if (name == keepalived.MAIN or others) and text and spec.mark in keepalived.marks(text):
+        if _foreign(name, spec) and text and spec.mark in keepalived.marks(text):
             reason = f"{name} already has a virtual_server for mark {spec.mark}."
             yield _error(observed, "FTP111", "mark", reason, "Choose a mark that nobody else uses on this router.")
-    if fwmark(spec.mark) in observed.services and observed.files.get(path(spec.name)) is None:
-        reason = f"The kernel already has a virtual service for mark {spec.mark} that lbftp did not make."
-        yield _error(observed, "FTP115", "mark", reason, "Choose another mark, or remove that service first.")
+    for side in spec.sides:
+        if fwmark(spec.mark, side.family) in observed.services and observed.files.get(path(spec.name)) is None:
+            reason = f"The kernel already has a virtual service for mark {spec.mark} that lbftp did not make."
+            yield _error(observed, "FTP115", "mark", reason, "Choose another mark, or remove that service first.")
+            return
+
+
+def _who_marks(spec: ClusterSpec, observed: Observed) -> str:
+    """The first rule that is not the cluster's and sets its mark; '' if there is none."""
+    sources = [
+        (f, o, r) for f in (4, 6) for o, r in (("running", observed.rules(f)), ("saved", observed.saved_rules(f)))
+    ]
+    for _, origin, ruleset in sources:
+        for table, chain, rule in ruleset.rules():
+            if rule.sets_mark == spec.mark and chain.name != own_name(spec.name):
+                return f"a foreign {origin} rule in {table}: {rule.text[:150]}"
+    for native, place, marking in observed.nft.rules() if observed.nft else ():
+        ours = native.name == nftables.table_name(spec.name) or place.name == own_name(spec.name)
+        if not ours and marking.sets_mark == spec.mark:
+            return f"a foreign rule in the nftables table {native.family} {native.name}, chain {place.name}"
+    return ""
+
+
+def _foreign(name: str, spec: ClusterSpec) -> bool:
+    """Whether a keepalived file is somebody else's: not this cluster's own."""
+    return name == keepalived.MAIN or (
+        name.startswith("/etc/keepalived/") and name.endswith(".conf") and name != path(spec.name)
+    )
 
 
 def _router_id(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
-    for name, text in sorted(observed.files.items()):
-        foreign = name == keepalived.MAIN or (name.startswith(keepalived.INCLUDE_DIR) and name != path(spec.name))
-        if foreign and text and spec.vrrp.vrid in keepalived.router_ids(text):
+    """VRRP tells instances apart by router id within one network (RFC 5798, 5.2.3): the interface counts."""
+    router = spec.router(observed.router)
+    config = meaning(read(observed.files, keepalived.MAIN, observed.facts.hostname.partition(".")[0]))
+    for instance in config.instances:
+        field = _clash(spec, router, instance)
+        if field:
             yield _error(
                 observed,
                 "FTP112",
-                "vrid",
-                f"{name} already uses virtual router id {spec.vrrp.vrid}.",
+                field,
+                f"{instance.block.file}: {instance.name} already uses virtual router id {instance.vrid} "
+                f"on {instance.interface}.",
                 "Choose another one from 1 to 255.",
             )
 
 
+def _clash(spec: ClusterSpec, router: RouterSpec, instance: Instance) -> str:
+    """The field of the spec that meets this instance; '' if none does or the instance is our own."""
+    own = {f"lbftp_{spec.name}_public", f"lbftp_{spec.group}_internal"}
+    if instance.name in own:
+        return ""
+    if (instance.interface, instance.vrid) == (router.public_interface, spec.vrrp.vrid):
+        return "vrid"
+    internal = grouped(spec) and (instance.interface, instance.vrid) == (
+        router.internal_interface,
+        spec.vrrp.internal_vrid,
+    )
+    return "internal_vrid" if internal else ""
+
+
 def _ports(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
-    reach = _WILDCARD | {str(spec.vip)}
-    taken = sorted(port for address, port in observed.facts.listening if address in reach)
+    for side in spec.sides:
+        yield from _side_ports(spec, side, observed)
+
+
+def _side_ports(spec: ClusterSpec, side: Side, observed: Observed) -> Iterator[Problem]:
+    reach = {str(side.vip)} | ({"::"} if side.family == 6 else _WILDCARD)
+    taken = sorted({port for address, port in observed.facts.listening if address in reach})
     for port in taken:
-        if port in spec.passive or port == spec.control_port:
+        if port in spec.passive or port in spec.ports:
             yield _error(
                 observed,
                 "FTP113",
-                "control_port" if port == spec.control_port else "passive_low",
+                "control_ports" if port in spec.ports else "passive_low",
                 f"Port {port} is in use on the router itself; through the VIP it would lead to the FTP servers.",
-                "Choose a passive range without that port, or stop what listens there.",
+                "Choose other ports, or stop what listens there.",
             )
     for key in sorted(observed.services):
         kind, _, place = key.partition(" ")
         address, _, digits = place.rpartition(":")
-        if kind == "tcp" and address == str(spec.vip) and digits.isdigit() and int(digits) in spec.passive:
+        same = kind == "tcp" and address.strip("[]") == str(side.vip)
+        if same and digits.isdigit() and int(digits) in spec.passive:
             reason = f"Port {digits} of the VIP already belongs to another virtual service."
             yield _error(observed, "FTP114", "passive_low", reason, "Choose a passive range without that port.")
 

@@ -14,6 +14,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Any, Final
 
 from lbftp.core.observe.keepalived import INCLUDE_DIR, INCLUDE_LINE
@@ -35,34 +36,51 @@ trap '' HUP PIPE
 
 digest() { if [ -e "$1" ]; then sum=$(sha256sum <"$1") && printf %s "${sum%% *}"; else printf absent; fi; }
 
-# put PATH CONTENT: a new file beside it, with its owner and mode, then one rename. A link stays a link.
+# put PATH CONTENT [MODE]: a new file beside it, with its owner and mode, then one rename. A link stays a link.
 put() {
   mkdir -p "${1%/*}" || return 1
   place=$(readlink -f "$1") && new=$(mktemp "${place%/*}/.lbftp.XXXXXX") || return 1
-  if [ -e "$place" ]; then cp -p "$place" "$new"; else chmod 0644 "$new"; fi &&
+  if [ -e "$place" ]; then cp -p "$place" "$new"; else chmod "${3:-0644}" "$new"; fi &&
     printf %s "$2" >"$new" && sync "$new" && mv -f "$new" "$place" || { rm -f "$new"; return 1; }
   if command -v restorecon >/dev/null; then restorecon "$place"; fi
 }
 
-# change PATH BEFORE AFTER CONTENT: only if it is still what the plan saw; done already is done.
+# change PATH BEFORE AFTER CONTENT [MODE]: only if it is still what the plan saw; done already is done.
 change() {
   now=$(digest "$1") || return 1
   [ "$now" = "$3" ] && return 0
   [ "$now" = "$2" ] || { echo "$1 was changed by somebody since the plan was made: plan again"; return 1; }
-  put "$1" "$4"
+  put "$1" "$4" "${5:-0644}"
 }
 
-service() { ipvsadm -Sn 2>/dev/null | grep -q -e "^-A -f $1 "; }
+# discard PATH BEFORE: the file goes if it is still what the plan saw.
+discard() {
+  now=$(digest "$1") || return 1
+  [ "$now" = absent ] && return 0
+  [ "$now" = "$2" ] || { echo "$1 was changed by somebody since the plan was made: plan again"; return 1; }
+  rm -f "$1"
+}
 
-# await MARK: keepalived reloads by itself after the signal; the service appears when it is through.
+# service MARK OPTION: OPTION is what follows the mark in a listing, -s over IPv4 and -6 over IPv6.
+service() { ipvsadm -Sn 2>/dev/null | grep -q -e "^-A -f $1 $2 "; }
+
+# await MARK OPTION: keepalived reloads by itself after the signal; the service appears when it is through.
 await() {
   tries=0
   while [ "$tries" -lt 60 ]; do
-    service "$1" && return 0
+    service "$1" "$2" && return 0
     tries=$((tries + 1)); sleep 0.5
   done
   echo "keepalived did not bring up the service for mark $1 within 30 s; its last words:"
   journalctl -u keepalived -n 15 --no-pager -o cat
+  return 1
+}
+
+# again MODULE: a module learns its options only when it is loaded, and cannot go while sessions use it.
+again() {
+  modprobe -r "$1" && modprobe "$1" && return 0
+  modprobe "$1"
+  echo "$1 cannot be loaded again while FTP sessions use it: wait until they end, or drain this router first"
   return 1
 }
 
@@ -112,7 +130,8 @@ def checkpoint(run: str, steps: Sequence[Step], token: str) -> str:
 folder={shlex.quote(folder)}
 (umask 077 && mkdir -p "$folder/files") &&
 {copies} &&
-iptables-save >"$folder/rules" &&
+iptables-save >"$folder/rules" && ip6tables-save >"$folder/rules6" &&
+if grep -q '^nf_tables ' /proc/modules; then nft list ruleset >"$folder/nft"; fi &&
 put "$folder/restore" {shlex.quote(restore(steps))} && chmod 0700 "$folder/restore" &&
 ls -1dt {CHECKPOINTS}/*/ | tail -n +21 | while read -r old; do rm -rf "$old"; done
 """
@@ -171,19 +190,30 @@ def _sysctl(key: str, value: str) -> str:
 
 
 def _load_rules(p: Mapping[str, Any]) -> str:
-    return f"printf %s {shlex.quote(p['text'])} | iptables-restore --noflush --wait=10"
+    return f"printf %s {shlex.quote(p['text'])} | {_rules_program(p)}-restore --noflush --wait=10"
+
+
+def _rules_program(p: Mapping[str, Any]) -> str:
+    program = p.get("program", "iptables")
+    if program not in {"iptables", "ip6tables"}:
+        raise ValueError(f"{program!r} does not load rules")
+    return str(program)
+
+
+def _load_table(text: str) -> str:
+    return f"printf %s {shlex.quote(text)} | nft -f -" if text else ":"
 
 
 def _undo_rules(p: Mapping[str, Any]) -> str:
     """Our jumps and chains go, then those that were there before are loaded again, as they were."""
     lines = []
     for table, builtin, name in p["undo_jumps"]:
-        where = f"iptables -w 10 -t {shlex.quote(table)}"
+        where = f"{_rules_program(p)} -w 10 -t {shlex.quote(table)}"
         jump = f"{where} -D {shlex.quote(builtin)} -j {shlex.quote(name)} 2>/dev/null"
         lines.append(f"while {jump}; do :; done")
         lines.append(f"{where} -F {shlex.quote(name)} 2>/dev/null; {where} -X {shlex.quote(name)} 2>/dev/null")
     text = p["undo_text"]
-    lines.append(f"printf %s {shlex.quote(text)} | iptables-restore --noflush --wait=10" if text else ":")
+    lines.append(f"printf %s {shlex.quote(text)} | {_rules_program(p)}-restore --noflush --wait=10" if text else ":")
     return "\n".join(lines)
 
 
@@ -191,12 +221,15 @@ def _check_keepalived(p: Mapping[str, Any]) -> str:
     """keepalived reads the new files where relative includes still work, with ours from a folder beside."""
     folder = "/etc/keepalived/.lbftp-check"
     main = p["main"].replace(INCLUDE_LINE, f"include {folder}/*.conf")
-    name = p["path"].rsplit("/", 1)[1]
+    writes = "\n".join(_check_write(folder, path, text) for path, text in p["files"].items())
+    gone = "\n".join(_argv("rm", "-f", _moved(folder, path)) for path in p["gone"])
     return f"""
 rm -rf {folder} {folder}.main
 mkdir {folder} || return 1
-for file in {INCLUDE_DIR}/*.conf; do if [ -e "$file" ]; then cp "$file" {folder}/ || return 1; fi; done
-printf %s {shlex.quote(p["text"])} >{folder}/{shlex.quote(name)} &&
+if [ -d {INCLUDE_DIR} ]; then cp -R -p {INCLUDE_DIR}/. {folder}/ || return 1; fi
+{writes}
+{gone}
+find {folder} -name '*.conf' -exec sed -i 's#{INCLUDE_DIR}/#{folder}/#g' {{}} + &&
 printf %s {shlex.quote(main)} >{folder}.main &&
 keepalived -t -f {folder}.main
 result=$?
@@ -206,60 +239,116 @@ return "$result"
 """
 
 
+def _moved(folder: str, path: str) -> str:
+    """`path` of our folder in another folder. ValueError for a path that is not ours."""
+    inside = path.removeprefix(f"{INCLUDE_DIR}/")
+    if inside == path or ".." in inside:
+        raise ValueError(f"{path!r} is not below {INCLUDE_DIR}")
+    return f"{folder}/{inside}"
+
+
+def _check_write(folder: str, path: str, text: str) -> str:
+    place = _moved(folder, path)
+    mode = "0755" if path.endswith(".check") else "0644"
+    parent, target = shlex.quote(place.rpartition("/")[0]), shlex.quote(place)
+    write = f"printf %s {shlex.quote(text)} >{target} && chmod {mode} {target}"
+    return f"mkdir -p {parent} && {write} || return 1"
+
+
 def _write_file(p: Mapping[str, Any]) -> str:
     before = "absent" if p["before"] is None else sha256(p["before"])
-    return _argv("change", p["path"], before, sha256(p["after"]), p["after"])
+    return _argv("change", p["path"], before, sha256(p["after"]), p["after"], f"{p.get('mode', 0o644):04o}")
 
 
 def _unwrite_file(p: Mapping[str, Any]) -> str:
     if p["before"] is None:
-        return f"{_argv('rm', '-f', p['path'])}; rmdir {INCLUDE_DIR} 2>/dev/null || :"
-    return f'[ "$(digest {shlex.quote(p["path"])})" = {sha256(p["before"])} ] || {_argv("put", p["path"], p["before"])}'
+        folder = shlex.quote(p["path"].rpartition("/")[0])
+        empty = f"rmdir {folder} {INCLUDE_DIR}" if p["path"].startswith(f"{INCLUDE_DIR}/") else ":"
+        return f"{_argv('rm', '-f', p['path'])}; {empty} 2>/dev/null || :"
+    back = _argv("put", p["path"], p["before"], f"{p.get('mode', 0o644):04o}")
+    return f'[ "$(digest {shlex.quote(p["path"])})" = {sha256(p["before"])} ] || {back}'
+
+
+def _remove_file(p: Mapping[str, Any]) -> str:
+    return _argv("discard", p["path"], sha256(p["before"]))
 
 
 def _reload(p: Mapping[str, Any]) -> str:
-    return f"reload && {_argv('await', p['mark'])}"
+    return " && ".join(["reload", *(f"await {_service_words(key)}" for key in p["services"])])
 
 
-def _service_options(mark: str, values: Mapping[str, Any]) -> list[object]:
-    persistence = ["-p", values["persistence"]] if values["persistence"] else []
-    return ["-f", mark, "-s", values["scheduler"], *persistence]
+def _mark(key: str) -> tuple[str, bool]:
+    """'fwmark 21 v6' -> ('21', True)."""
+    _, mark, *six = key.split()
+    return mark, bool(six)
 
 
-def _server_options(mark: str, server: Mapping[str, Any]) -> list[object]:
+def _service_words(key: str) -> str:
+    mark, six = _mark(key)
+    return _argv(mark, "-6" if six else "-s")
+
+
+def _which(key: str) -> list[object]:
+    """The options that name the service."""
+    mark, six = _mark(key)
+    return ["-f", mark, *(["-6"] if six else [])]
+
+
+def _service_options(key: str, values: Mapping[str, Any]) -> list[object]:
+    found = [*_which(key), "-s", values["scheduler"]]
+    if values["persistence"]:
+        found += ["-p", values["persistence"]]
+        if values["granularity"]:
+            found += ["-M", _mask(key, values["granularity"])]
+    return [*found, *(["-b", ",".join(values["flags"])] if values["flags"] else [])]
+
+
+def _mask(key: str, length: int) -> str:
+    return str(length) if _mark(key)[1] else str(IPv4Network(f"0.0.0.0/{length:d}").netmask)
+
+
+def _server_options(key: str, server: Mapping[str, Any]) -> list[object]:
     method = {"NAT": "-m", "DR": "-g", "TUN": "-i"}[server["method"]]
-    return ["-f", mark, "-r", f"{server['address']}:{server['port']}", method, "-w", server["weight"]]
+    limits = ["-x", server["upper"], "-y", server["lower"]]
+    return [*_which(key), "-r", _place(server), method, "-w", server["weight"], *limits]
+
+
+def _place(server: Mapping[str, Any]) -> str:
+    address = f"[{server['address']}]" if ":" in server["address"] else server["address"]
+    return f"{address}:{server['port']}"
 
 
 def _add_service(p: Mapping[str, Any]) -> str:
-    adds = [_argv("ipvsadm", "-a", *_server_options(p["mark"], s)) for s in p["servers"]]
-    add = " &&\n".join([_argv("ipvsadm", "-A", *_service_options(p["mark"], p)), *adds])
-    return f"{_argv('service', p['mark'])} && return 0\n{add}"
+    adds = [_argv("ipvsadm", "-a", *_server_options(p["key"], s)) for s in p["servers"]]
+    add = " &&\n".join([_argv("ipvsadm", "-A", *_service_options(p["key"], p)), *adds])
+    return f"service {_service_words(p['key'])} && return 0\n{add}"
 
 
 def _delete_service(p: Mapping[str, Any]) -> str:
-    return f"if {_argv('service', p['mark'])}; then {_argv('ipvsadm', '-D', '-f', p['mark'])}; fi"
+    return f"if service {_service_words(p['key'])}; then {_argv('ipvsadm', '-D', *_which(p['key']))}; fi"
 
 
-def _set_server(mark: str, server: Mapping[str, Any]) -> str:
-    return _argv("ipvsadm", "-e", *_server_options(mark, server))
+def _set_server(key: str, server: Mapping[str, Any]) -> str:
+    return _argv("ipvsadm", "-e", *_server_options(key, server))
 
 
 def _server_gone(p: Mapping[str, Any]) -> str:
-    server = p["server"]
-    return _argv("ipvsadm", "-d", "-f", p["mark"], "-r", f"{server['address']}:{server['port']}")
+    return _argv("ipvsadm", "-d", *_which(p["key"]), "-r", _place(p["server"]))
 
 
 _DO: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "load-module": _load_module,
+    "reload-module": lambda p: _argv("again", p["module"]),
     "set-sysctl": lambda p: _sysctl(p["key"], p["value"]),
     "load-rules": _load_rules,
+    "load-table": lambda p: _load_table(p["text"]),
     "check-keepalived": _check_keepalived,
     "write-file": _write_file,
+    "remove-file": _remove_file,
     "reload-keepalived": _reload,
     "add-service": _add_service,
-    "set-service": lambda p: _argv("ipvsadm", "-E", *_service_options(p["mark"], p)),
-    "set-server": lambda p: _set_server(p["mark"], p["server"]),
+    "set-service": lambda p: _argv("ipvsadm", "-E", *_service_options(p["key"], p)),
+    "set-server": lambda p: _set_server(p["key"], p["server"]),
     "delete-server": _server_gone,
     "enable-unit": lambda p: _argv("systemctl", "enable", p["unit"]),
 }
@@ -268,20 +357,21 @@ _UNDO: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "load-module": _unload_module,
     "set-sysctl": lambda p: _sysctl(p["key"], p["before"]),
     "load-rules": _undo_rules,
+    "load-table": lambda p: _load_table(p["undo_text"]),
     "write-file": _unwrite_file,
+    "remove-file": _unwrite_file,
     "add-service": _delete_service,
-    "set-service": lambda p: _argv("ipvsadm", "-E", *_service_options(p["mark"], p["before"])),
-    "set-server": lambda p: _set_server(p["mark"], p["before"]),
-    "delete-server": lambda p: _argv("ipvsadm", "-a", *_server_options(p["mark"], p["server"])),
+    "set-service": lambda p: _argv("ipvsadm", "-E", *_service_options(p["key"], p["before"])),
+    "set-server": lambda p: _set_server(p["key"], p["before"]),
+    "delete-server": lambda p: _argv("ipvsadm", "-a", *_server_options(p["key"], p["server"])),
     "enable-unit": lambda p: _argv("systemctl", "disable", p["unit"]),
 }
 
 
 def _after(steps: Sequence[Step]) -> list[str]:
-    """keepalived learns of its old files only after all of them are back."""
+    """Modules and keepalived learn of their old files only after all of them are back."""
+    found = [f"{_argv('again', s.params['module'])} || :" for s in steps if s.kind == "reload-module"]
     reloads = [s for s in steps if s.kind == "reload-keepalived"]
-    if not reloads:
-        return []
-    if reloads[0].params["was_active"]:
-        return ["reload"]
-    return ["systemctl stop keepalived"]
+    if reloads:
+        found.append("reload" if reloads[0].params["was_active"] else "systemctl stop keepalived")
+    return found

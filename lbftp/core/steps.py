@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from lbftp.core.diff import Difference, Phase
+from lbftp.core.diff import Difference, leftovers
 from lbftp.core.observe import keepalived
-from lbftp.core.observe.ipvs import Destination
+from lbftp.core.observe.ipvs import Destination, Service
 from lbftp.core.observe.observed import Observed
-from lbftp.core.render import iptables, saved
-from lbftp.core.render.artifact import Desired, OwnChain
+from lbftp.core.render import iptables, nftables, saved
+from lbftp.core.render.artifact import OwnChain, OwnFile, Phase
+from lbftp.core.render.desired import Desired
+from lbftp.core.spec import FAMILIES, Family
 
 Params = dict[str, Any]
 
@@ -45,54 +47,86 @@ def steps(differences: Sequence[Difference], desired: Desired, observed: Observe
 Builder = Callable[[set[str], Sequence[Difference], Desired, Observed], Iterator[Step]]
 
 
-def _kernel(_kinds: set[str], differences: Sequence[Difference], _d: Desired, _o: Observed) -> Iterator[Step]:
+def _kernel(kinds: set[str], differences: Sequence[Difference], desired: Desired, observed: Observed) -> Iterator[Step]:
+    if "modprobe-file" in kinds:
+        yield from _files(differences, desired, observed, "modprobe-file")
     for d in differences:
         if d.kind == "module":
             why = "Rewrites the address in PASV answers and lets active data out as the VIP"
             yield Step(f"module-{d.key}", "load-module", f"Load the module {d.key}", "run", why, {"module": d.key})
+        elif d.kind == "module-ports":
+            why = f"It learns its ports only when it is loaded: {d.expected}"
+            yield Step(f"module-{d.key}", "reload-module", f"Load {d.key} again", "run", why, {"module": d.key})
         elif d.kind == "sysctl":
             params = {"key": d.key, "value": d.expected, "before": d.found}
             title = f"Set {d.key} to {d.expected}"
             yield Step(f"sysctl-{d.key}", "set-sysctl", title, "run", "Routers forward packets", params)
 
 
-def _rules(kinds: set[str], _differences: Sequence[Difference], desired: Desired, observed: Observed) -> Iterator[Step]:
-    if not kinds & {"chain", "jump", "leftover-chain"}:
-        return
-    gone = iptables.leftovers(desired.cluster, desired.chains, observed.running)
-    wanted = tuple(c for c in desired.chains if not iptables.in_step(c, observed.running))
-    deletions, before = iptables.restore(observed.running, [*wanted, *gone])
-    params = {"text": iptables.load(wanted, gone, observed.running), "undo_jumps": deletions, "undo_text": before}
+def _rules(kinds: set[str], differences: Sequence[Difference], desired: Desired, observed: Observed) -> Iterator[Step]:
+    if kinds & {"table", "leftover-table"}:
+        yield _native(desired, observed)
+    for family in FAMILIES:
+        gone = leftovers(desired, observed, family)
+        wanted = desired.chains_of(family)
+        if gone or _out_of_step(wanted, differences):
+            yield _chains(wanted, gone, observed, family)
+
+
+def _out_of_step(wanted: Sequence[OwnChain], differences: Sequence[Difference]) -> bool:
+    mine = {(c.family, c.table) for c in wanted}
+    return any(
+        d.kind in {"chain", "jump"} and (6 if d.key.endswith("(IPv6)") else 4, d.key.split(" ", 1)[0]) in mine
+        for d in differences
+    )
+
+
+def _chains(wanted: Sequence[OwnChain], gone: Sequence[OwnChain], observed: Observed, family: Family) -> Step:
+    running = observed.rules(family)
+    deletions, before = iptables.restore(running, [*wanted, *gone])
+    program = "iptables" if family == 4 else "ip6tables"
+    text = iptables.load(wanted, gone, running)
+    params = {"text": text, "undo_jumps": deletions, "undo_text": before, "program": program}
     names = ", ".join(f"{c.table} {c.name}" for c in (*wanted, *gone))
-    yield Step("rules", "load-rules", "Load our iptables chains", "run", f"Marks, way out, accepts: {names}", params)
+    id_ = "rules" if family == 4 else "rules6"
+    return Step(id_, "load-rules", f"Load our {program} chains", "run", f"Marks, way out, accepts: {names}", params)
 
 
-def _keepalived(kinds: set[str], _x: Sequence[Difference], desired: Desired, observed: Observed) -> Iterator[Step]:
-    files = kinds & {"keepalived-file", "keepalived-include"}
+def _native(desired: Desired, observed: Observed) -> Step:
+    """Our native table comes or goes in one transaction."""
+    name = nftables.table_name(desired.cluster)
+    after = nftables.load(desired.table) if desired.table else nftables.unload(name)
+    params = {"text": after, "undo_text": nftables.restore(observed.nft, name)}
+    verb = "Load" if desired.table else "Remove"
+    return Step("table", "load-table", f"{verb} our nftables table", "run", "Marks, way out", params)
+
+
+def _keepalived(
+    kinds: set[str], differences: Sequence[Difference], desired: Desired, observed: Observed
+) -> Iterator[Step]:
+    files = kinds & {"keepalived-file", "script-file", "unwanted-file", "keepalived-include"}
     if not files and "keepalived-stopped" not in kinds:
         return
     main = observed.files.get(keepalived.MAIN)
     wanted = main_text(main or "")
     if files:
-        check = {"main": wanted, "path": desired.keepalived_path, "text": desired.keepalived_text}
+        own = {f.path: f.text for f in desired.of_keepalived()}
+        check = {"main": wanted, "files": own, "gone": list(desired.unwanted)}
         why = "An unparsable file can end the daemon at a reload"
         yield Step("keepalived-check", "check-keepalived", "Have keepalived check its new files", "run", why, check)
-    if "keepalived-file" in kinds:
-        before = observed.files.get(desired.keepalived_path)
-        yield _file(
-            ("keepalived-file", "run", desired.keepalived_path),
-            before,
-            desired.keepalived_text,
-            "Virtual service, VRRP",
-        )
+    yield from _files(differences, desired, observed, "script-file", "keepalived-file")
+    for path in desired.unwanted:
+        params = {"path": path, "before": observed.files.get(path), "mode": 0o755 if path.endswith(".check") else 0o644}
+        yield Step(f"remove-{path}", "remove-file", f"Remove {path}", "run", "The cluster no longer needs it", params)
     if "keepalived-include" in kinds:
-        yield _file(
-            ("keepalived-include", "run", keepalived.MAIN), main, wanted, "One line, at the end, includes our files"
-        )
+        params = {"path": keepalived.MAIN, "before": main, "after": wanted}
+        title = f"{'Create' if main is None else 'Change'} {keepalived.MAIN}"
+        why = "One line, at the end, includes our files"
+        yield Step("keepalived-include", "write-file", title, "run", why, params)
     active = observed.unit("keepalived.service").active == "active"
     title = "Reload keepalived" if active else "Start keepalived"
-    params = {"mark": desired.service.key.removeprefix("fwmark "), "was_active": active}
-    yield Step("keepalived-reload", "reload-keepalived", title, "run", "A reload keeps running sessions", params)
+    reload: Params = {"services": [s.key for s in desired.services], "was_active": active}
+    yield Step("keepalived-reload", "reload-keepalived", title, "run", "A reload keeps running sessions", reload)
 
 
 def main_text(existing: str) -> str:
@@ -103,79 +137,95 @@ def main_text(existing: str) -> str:
     return f"{existing}{gap}{keepalived.INCLUDE_LINE}\n"
 
 
-def _service(
+def _services(
     kinds: set[str], differences: Sequence[Difference], desired: Desired, observed: Observed
 ) -> Iterator[Step]:
-    service = desired.service
-    mark = service.key.removeprefix("fwmark ")
-    reloaded = bool(kinds & {"keepalived-file", "keepalived-include", "keepalived-stopped"})
-    if "service-missing" in kinds and not reloaded:
-        params = {"mark": mark, **_service_params(desired), "servers": [asdict(d) for d in service.destinations]}
-        why = "keepalived compares files at a reload and does not see that the kernel lost it"
-        yield Step("service-add", "add-service", f"Add the virtual service {service.key}", "run", why, params)
-    found = observed.services.get(service.key)
-    if "service-settings" in kinds and found and not reloaded:
-        before = {"scheduler": found.scheduler, "persistence": found.persistence}
-        params = {"mark": mark, **_service_params(desired), "before": before}
-        yield Step(
-            "service-set", "set-service", f"Set the virtual service {service.key}", "run", "Changed by hand", params
-        )
-    if found and not reloaded:
-        yield from _destinations(differences, mark, service.destinations, found.destinations)
+    """What keepalived does not see: it compares files at a reload, and not the kernel."""
+    if kinds & {"keepalived-file", "unwanted-file", "keepalived-include", "keepalived-stopped"}:
+        return
+    for service in desired.services:
+        here = {(d.kind, d.key) for d in differences}
+        found = observed.services.get(service.key)
+        if ("service-missing", service.key) in here:
+            params = {"key": service.key, **_settings(service), "servers": [asdict(d) for d in service.destinations]}
+            why = "keepalived compares files at a reload and does not see that the kernel lost it"
+            title = f"Add the virtual service {service.key}"
+            yield Step(_id("service-add", service), "add-service", title, "run", why, params)
+        if found and ("service-settings", service.key) in here:
+            params = {"key": service.key, **_settings(service), "before": _settings(found)}
+            title = f"Set the virtual service {service.key}"
+            yield Step(_id("service-set", service), "set-service", title, "run", "Changed by hand", params)
+        if found:
+            yield from _destinations(differences, service.key, service.destinations, found.destinations)
 
 
-def _service_params(desired: Desired) -> Params:
-    return {"scheduler": desired.service.scheduler, "persistence": desired.service.persistence}
+def _id(verb: str, service: Service) -> str:
+    return verb + ("6" if service.key.endswith(" v6") else "")
+
+
+def _settings(service: Service) -> Params:
+    return {
+        "scheduler": service.scheduler,
+        "persistence": service.persistence,
+        "granularity": service.granularity,
+        "flags": list(service.flags),
+    }
 
 
 def _destinations(
-    differences: Sequence[Difference], mark: str, wanted: Sequence[Destination], found: Sequence[Destination]
+    differences: Sequence[Difference], key: str, wanted: Sequence[Destination], found: Sequence[Destination]
 ) -> Iterator[Step]:
     for d in differences:
-        if d.kind == "destination-weight":
-            after = next(s for s in wanted if s.address == d.key)
+        if d.kind == "destination-weight" and (after := next((s for s in wanted if s.address == d.key), None)):
             before = next(s for s in found if (s.address, s.port) == (after.address, after.port))
-            params = {"mark": mark, "server": asdict(after), "before": asdict(before)}
+            params = {"key": key, "server": asdict(after), "before": asdict(before)}
             yield Step(f"server-{d.key}", "set-server", f"Set real server {d.key}", "run", "Changed by hand", params)
-        elif d.kind == "destination-unknown":
-            before = next(s for s in found if f"{s.address}:{s.port}" == d.key)
-            params = {"mark": mark, "server": asdict(before)}
+        elif d.kind == "destination-unknown" and (
+            gone := next((s for s in found if f"{s.address}:{s.port}" == d.key), None)
+        ):
+            params = {"key": key, "server": asdict(gone)}
             title = f"Take {d.key} out of the service"
             yield Step(f"server-{d.key}", "delete-server", title, "run", "It is no server of this cluster", params)
 
 
 def _persist(
-    kinds: set[str], differences: Sequence[Difference], desired: Desired, observed: Observed
+    _kinds: set[str], differences: Sequence[Difference], desired: Desired, observed: Observed
 ) -> Iterator[Step]:
-    if "saved-rules" in kinds:
-        before = observed.files.get(desired.rules_path)
-        after = saved.merge(before, desired.cluster, desired.chains, observed.running)
-        yield _file(("saved-rules", "persist", desired.rules_path), before, after, "Only our chains are merged in")
-    for kind, (path, content) in (("module-file", desired.module_file), ("sysctl-file", desired.sysctl_file)):
-        if kind in kinds:
-            yield _file((kind, "persist", path), observed.files.get(path), content, "Loaded at boot")
+    paths = {d.key for d in differences if d.kind == "saved-rules"}
+    for family in FAMILIES:
+        path = observed.facts.saved_path(family)
+        if path in paths:
+            before = observed.files.get(path)
+            after = saved.merge(before, desired.cluster, desired.chains_of(family), observed.rules(family))
+            id_ = "saved-rules" if family == 4 else "saved-rules6"
+            params = {"path": path, "before": before, "after": after}
+            title = f"{'Create' if before is None else 'Change'} {path}"
+            yield Step(id_, "write-file", title, "persist", "Only our chains are merged in", params)
+    yield from _files(differences, desired, observed, "module-file", "sysctl-file", "nft-file", "nft-include-file")
     for d in differences:
         if d.kind == "unit-disabled":
             params = {"unit": d.key, "before": d.found}
             yield Step(f"unit-{d.key}", "enable-unit", f"Enable {d.key}", "persist", "Started at boot", params)
 
 
-def _file(place: tuple[str, Phase, str], before: str | None, after: str, why: str) -> Step:
-    """The step that writes the file; `place` is (id, phase, path)."""
-    id_, phase, path = place
+def _files(differences: Sequence[Difference], desired: Desired, observed: Observed, *kinds: str) -> Iterator[Step]:
+    """A step for each file of ours that differs, in the order of `kinds`, then as rendered."""
+    out_of_step = {(d.kind, d.key) for d in differences}
+    for kind in kinds:
+        for own in desired.files:
+            if f"{own.kind}-file" == kind and (kind, own.path) in out_of_step:
+                yield _write(kind, own, observed.files.get(own.path))
+
+
+def _write(kind: str, own: OwnFile, before: str | None) -> Step:
     verb = "Create" if before is None else "Change"
-    params = {"path": path, "before": before, "after": after}
-    return Step(id_, "write-file", f"{verb} {path}", phase, why, params)
+    params = {"path": own.path, "before": before, "after": own.text, "mode": own.mode}
+    return Step(f"{kind}:{own.path}", "write-file", f"{verb} {own.path}", own.phase, own.why, params)
 
 
-_ORDER: Final[tuple[Builder, ...]] = (_kernel, _rules, _keepalived, _service, _persist)
+_ORDER: Final[tuple[Builder, ...]] = (_kernel, _rules, _keepalived, _services, _persist)
 
 
 def sha256(text: str) -> str:
     """Digest of a file's text, as `sha256sum` gives it."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def touched_chains(desired: Desired, observed: Observed) -> tuple[OwnChain, ...]:
-    """Every chain of the cluster, wanted or left over."""
-    return (*desired.chains, *iptables.leftovers(desired.cluster, desired.chains, observed.running))

@@ -17,7 +17,7 @@ def test_a_real_debian_router_is_understood() -> None:
     found = pair("fresh")["r1"]
     assert (found.facts.platform, found.facts.keepalived, found.facts.iptables) == ("debian", "2.2.7", "1.8.9")
     assert found.facts.rules_path == "/etc/iptables/rules.v4"
-    assert [str(a) for a in found.facts.interfaces["pub0"]] == ["192.0.2.2/24"]
+    assert [str(a) for a in found.facts.interfaces["pub0"]] == ["192.0.2.2/24", "2001:db8:2::2/64"]
     assert found.sysctls["net.ipv4.ip_forward"] == "0"
     assert found.unit("keepalived.service").starts_at_boot
     assert list(found.services) == ["tcp 192.0.2.80:8080"]
@@ -72,12 +72,13 @@ def test_counters_and_comments_are_left_out() -> None:
 
 def test_a_marking_rule_tells_its_mark() -> None:
     assert iptables.rule("-j MARK --set-mark 21").sets_mark == 21
-    assert iptables.rule("-j MARK --set-xmark 0x115/0xff").sets_mark == 0x15
+    # xt_MARK.c: the mask's bits are cleared, then the whole value is XORed in.
+    assert iptables.rule("-j MARK --set-xmark 0x115/0xff").sets_mark == 0x115
     assert iptables.rule("-j ACCEPT").sets_mark is None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "LBFTP-OBSERVED 1\n", "LBFTP-OBSERVED 1\n 5 a\n\nabc", "LBFTP-OBSERVED 1\nx a\n\n"]
+    "text", ["", "x", "LBFTP-OBSERVED 2\n", "LBFTP-OBSERVED 2\n 5 a\n\nabc", "LBFTP-OBSERVED 2\nx a\n\n"]
 )
 def test_a_cut_or_foreign_answer_is_refused(text: str) -> None:
     with pytest.raises(ObserveError):
@@ -92,14 +93,14 @@ def test_every_cut_of_a_real_answer_is_refused() -> None:
 
 
 def test_any_bytes_in_a_file_come_through() -> None:
-    wild = bytes(range(1, 256)) + b"\n\nLBFTP-OBSERVED 1\n"
-    parts = unframe(b"LBFTP-OBSERVED 1\n%d a\n3 b\n%d total\n\n%sxyz" % (len(wild), len(wild) + 3, wild))
+    wild = bytes(range(1, 256)) + b"\n\nLBFTP-OBSERVED 2\n"
+    parts = unframe(b"LBFTP-OBSERVED 2\n%d a\n3 b\n%d total\n\n%sxyz" % (len(wild), len(wild) + 3, wild))
     assert parts == {"a": wild, "b": b"xyz"}
 
 
 @given(st.binary(max_size=300))
 def test_framing_raises_nothing_else(data: bytes) -> None:
-    for blob in (data, b"LBFTP-OBSERVED 1\n" + data):
+    for blob in (data, b"LBFTP-OBSERVED 2\n" + data):
         try:
             observed("r1", blob)
         except ObserveError:

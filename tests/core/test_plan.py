@@ -35,10 +35,10 @@ def test_a_fresh_pair_needs_the_whole_guide() -> None:
     made = plan(GUIDE, pair("fresh"))
     kinds = [s.kind for s in made.router("r1").steps]
     assert kinds == [
-        "load-module", "set-sysctl", "load-rules", "check-keepalived", "write-file", "write-file", "reload-keepalived",
+        "load-module", "set-sysctl", "load-rules", "check-keepalived", *["write-file"] * 4, "reload-keepalived",
         "write-file", "write-file", "write-file",
     ]  # fmt: skip
-    assert [s.phase for s in made.router("r1").steps] == ["run"] * 7 + ["persist"] * 3
+    assert [s.phase for s in made.router("r1").steps] == ["run"] * 9 + ["persist"] * 3
 
 
 def test_an_applied_pair_needs_nothing() -> None:
@@ -180,7 +180,7 @@ REFUSALS: dict[str, tuple[Drift, str]] = {
     "foreign virtual server": (lambda o: changed(o, files={
         **o.files, "/etc/keepalived/keepalived.conf": "virtual_server fwmark 21 {\n}\n"}), "FTP111"),
     "router id taken": (lambda o: changed(o, files={
-        **o.files, "/etc/keepalived/keepalived.conf": "virtual_router_id 21\n"}), "FTP112"),
+        **o.files, "/etc/keepalived/keepalived.conf": "vrrp_instance theirs {\n interface pub0\n virtual_router_id 21\n}\n"}), "FTP112"),
 }  # fmt: skip
 
 

@@ -1,59 +1,122 @@
 from __future__ import annotations
 
+import socket
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
-from lbftp.core.observe import iptables as reader
-from lbftp.core.observe.iptables import Ruleset
-from lbftp.core.observe.keepalived import includes_ours, marks, router_ids
-from lbftp.core.render import desired, iptables, keepalived, saved
-from lbftp.core.spec import PortRange
+from lbftp.core.observe.keepalived import INCLUDE_DIR, MAIN, includes_ours, marks, router_ids
+from lbftp.core.observe.keepalived.tree import read
+from lbftp.core.observe.keepalived.typed import meaning
+from lbftp.core.observe.program import MODPROBE_FILE, MODULE_FILE, SYSCTL_FILE
+from lbftp.core.render import desired, keepalived, kernel, preview
+from lbftp.core.render.desired import keepalived_files
+from lbftp.core.render.ftp_check import script
+from lbftp.core.spec import ClusterSpec, from_json, to_json
 from lbftp.core.steps import main_text
 from tests.core.cases import GUIDE, R1, golden, guide, pair
+from tests.core.kinds import KINDS
+from tests.core.strategies import sound_specs
 
-SPECS = {
-    "guide": GUIDE,
-    "wide": guide(passive=PortRange(1024, 65535), scheduler="rr", persistence_timeout=0),
-    "other": guide(name="other-1", mark=4096, vrid=99, advert_int=3),
-}
+LINKS = "ip link add pub0 type veth peer name int0 && ip link set pub0 up && ip link set int0 up"
 
 
-@pytest.mark.parametrize("name", SPECS)
-@pytest.mark.parametrize("router", ["r1", "r2"])
-def test_artifacts_equal_their_golden_files(name: str, router: str) -> None:
-    wanted = desired(SPECS[name], pair("fresh")[router])
-    golden(f"{name}-{router}.keepalived.conf", wanted.keepalived_text)
-    golden(f"{name}-{router}.rules", iptables.load(wanted.chains, (), pair("fresh")[router].running))
+def whole(spec: ClusterSpec) -> str:
+    """Everything that the first router holds, as one text."""
+    return "".join(f"==> {a.path}\n{a.text}\n" for a in preview(spec) if a.router == spec.routers[0].name)
 
 
-@pytest.mark.parametrize("router", ["r1", "r2"])
-def test_saved_rules_equal_their_golden_files(router: str) -> None:
-    found = pair("fresh")[router]
-    wanted = desired(GUIDE, found)
-    before = found.files[found.facts.rules_path]
-    golden(f"saved-{router}.rules", saved.merge(before, "ftp", wanted.chains, found.running))
+@pytest.mark.parametrize("name", KINDS)
+def test_everything_rendered_equals_its_golden_file(name: str) -> None:
+    golden(f"kinds/{name}.txt", whole(KINDS[name]))
 
 
-@pytest.mark.parametrize("name", SPECS)
-def test_keepalived_accepts_what_is_rendered(name: str, tmp_path: Path) -> None:
+def write_all(spec: ClusterSpec, folder: Path) -> Path:
+    """The keepalived files of the first router below `folder`, and a main file that includes them."""
+    for own in keepalived_files(spec, spec.routers[0]):
+        path = folder / own.path.removeprefix(f"{INCLUDE_DIR}/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(own.text.replace(f"{INCLUDE_DIR}/", f"{folder}/"))
+        path.chmod(own.mode)
+    main = folder / "main"
+    main.write_text(f"include {folder}/*.conf\n")
+    return main
+
+
+def test_keepalived_accepts_every_kind_of_cluster(tmp_path: Path) -> None:
     """In a network namespace with the router's interfaces, since a missing interface is a complaint too."""
-    path = tmp_path / "keepalived.conf"
-    path.write_text(keepalived.text(SPECS[name], R1))
-    links = "ip link add pub0 type veth peer name int0 && ip link set pub0 up && ip link set int0 up"
-    command = ["unshare", "--map-root-user", "--net", "sh", "-c", f"{links} && keepalived -t -f {path}"]
+    mains = {name: write_all(spec, tmp_path / name) for name, spec in KINDS.items()}
+    checks = "".join(f"keepalived -t -f {main} || echo 'refused: {name}'\n" for name, main in mains.items())
+    command = ["unshare", "--map-root-user", "--net", "sh", "-c", f"{LINKS}\n{checks}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout + done.stderr == ""
+
+
+def test_keepalived_accepts_two_clusters_of_one_group(tmp_path: Path) -> None:
+    for name in ("guide", "shared-group"):
+        main = write_all(KINDS[name], tmp_path)
+    assert sorted(p.name for p in (tmp_path / "ftp.group.d").iterdir()) == ["ftp", "second"]
+    command = ["unshare", "--map-root-user", "--net", "sh", "-c", f"{LINKS} && keepalived -t -f {main}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("name", SPECS)
-def test_iptables_parses_every_rule(name: str) -> None:
-    for own in desired(SPECS[name], pair("fresh")["r2"]).chains:
-        for rule in own.rules:
-            command = ["iptables-translate", "-t", own.table, "-A", own.builtin, *rule.tokens]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stderr
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(sound_specs())
+def test_equal_clusters_render_equal_bytes(spec: ClusterSpec) -> None:
+    again = from_json(to_json(spec))
+    assert again.digest == spec.digest
+    assert preview(again) == preview(spec)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(sound_specs())
+def test_keepalived_reads_exactly_what_was_meant(spec: ClusterSpec) -> None:
+    """No value adds a block or a line: what is read back has the services, servers and instances of the cluster."""
+    router = spec.routers[0]
+    files: dict[str, str | None] = {f.path: f.text for f in keepalived_files(spec, router)}
+    found = meaning(read({**files, MAIN: f"include {INCLUDE_DIR}/*.conf\n"}, MAIN))
+    assert [s.mark for s in found.virtual_servers] == [spec.mark] * len(spec.sides)
+    servers = {str(r.address) for s in found.virtual_servers for r in s.real_servers}
+    assert servers == {str(a) for side in spec.sides for s in spec.servers(side.family) if (a := s.at(side.family))}
+    names = {i.name for i in found.instances}
+    assert names <= {f"lbftp_{spec.name}_public", f"lbftp_{spec.group}_internal"}
+    assert {str(a.address.ip) for i in found.instances for a in i.addresses} >= {str(s.vip) for s in spec.sides}
+
+
+def test_the_check_s_script_is_good_shell_and_says_whether_a_server_lives(tmp_path: Path) -> None:
+    path = tmp_path / "check"
+    path.write_text(script("ftp"))
+    assert subprocess.run(["bash", "-n", str(path)], check=False).returncode == 0
+    for answer, expected in ((b"220 hi\r\n331 go on\r\n", 0), (b"421 too many\r\n", 1), (b"", 1),
+                             (b"220-hello\r\n220 hi\r\n530 no\r\n", 0), (b"220 hi\r\n421 later\r\n", 1)):  # fmt: skip
+        with one_server(answer) as port:
+            done = subprocess.run(["bash", str(path), "127.0.0.1", str(port)], capture_output=True, check=False)
+        assert done.returncode == expected, (answer, done)
+
+
+@contextmanager
+def one_server(answer: bytes) -> Iterator[int]:
+    """A server on the loopback that says `answer` to one client."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            client, _ = listener.accept()
+            with client:
+                client.sendall(answer)
+                client.shutdown(socket.SHUT_WR)
+                while client.recv(4096):
+                    pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
 
 
 def test_no_port_stands_on_a_real_server_and_no_protocol_in_the_service() -> None:
@@ -62,65 +125,48 @@ def test_no_port_stands_on_a_real_server_and_no_protocol_in_the_service() -> Non
     assert "real_server 10.0.50.11 {" in text
 
 
-def test_accepts_come_along_only_where_the_filter_drops() -> None:
-    found = pair("fresh")
-    assert {c.table for c in desired(GUIDE, found["r1"]).chains} == {"mangle", "nat"}
-    assert {c.builtin for c in desired(GUIDE, found["r2"]).chains if c.table == "filter"} == {"INPUT", "FORWARD"}
+def test_the_guide_s_include_is_added_once_and_nothing_else_changes() -> None:
+    for before in ("", "global_defs {\n}\n", "global_defs {\n}", "# include /etc/keepalived/lbftp.d/*.conf\n"):
+        after = main_text(before)
+        assert after.startswith(before)
+        assert includes_ours(after)
+        assert main_text(after) == after
+    assert main_text("include /etc/keepalived/*/*.conf\n") == "include /etc/keepalived/*/*.conf\n"
 
 
-def test_a_last_rule_that_drops_everything_counts_as_dropping() -> None:
-    text = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp --dport 22 -j ACCEPT\n-A INPUT -j REJECT\nCOMMIT\n"
-    assert iptables.drops(reader.parse(text), "INPUT")
-    assert not iptables.drops(reader.parse(text.replace("-A INPUT -j REJECT\n", "")), "INPUT")
+def test_the_helper_s_ports_are_those_of_every_cluster_on_the_router() -> None:
+    first = kernel.modprobe_file(guide(control_ports=(2121,)), None)
+    assert first is not None
+    assert "ports=2121\n" in first
+    second = kernel.modprobe_file(guide(name="b", control_ports=(21, 2122)), first)
+    assert second is not None
+    assert second.endswith("options ip_vs_ftp ports=21,2121,2122\n")
+    assert kernel.modprobe_file(guide(name="b", control_ports=(21, 2122)), second) == second
+    back = kernel.modprobe_file(guide(mode="advertise"), second)
+    assert back is not None
+    assert back.endswith("options ip_vs_ftp ports=21,2122\n")
+    assert kernel.modprobe_file(GUIDE, None) is None
 
 
-def test_merging_keeps_every_foreign_line_and_is_done_once() -> None:
-    for found in pair("fresh").values():
-        before = found.files[found.facts.rules_path] or ""
-        chains = desired(GUIDE, found).chains
-        once = saved.merge(before, "ftp", chains, found.running)
-        assert saved.merge(once, "ftp", chains, found.running) == once
-        assert saved.merge(once, "ftp", (), found.running) == before
-        assert [line for line in once.split("\n") if "LBFTP" not in line] == before.split("\n")
+def test_files_that_serve_all_clusters_keep_what_is_there_for_others() -> None:
+    assert kernel.module_file("ip_vs_ftp\nip_vs_rr") == "ip_vs_ftp\nip_vs_rr"
+    assert kernel.module_file("ip_vs_rr") == "ip_vs_rr\nip_vs_ftp\n"
+    once = kernel.sysctl_file(KINDS["six-only"], kernel.sysctl_file(GUIDE, None))
+    assert "net.ipv4.ip_forward = 1\nnet.ipv6.conf.all.forwarding = 1\n" in once
+    assert kernel.sysctl_file(GUIDE, once) == once
 
 
-def test_merging_into_no_file_saves_only_our_tables() -> None:
-    text = saved.merge(None, "ftp", desired(GUIDE, pair("fresh")["r1"]).chains, Ruleset())
-    parsed = reader.parse(text)
-    assert set(parsed.tables) == {"mangle", "nat"}
-    assert parsed.policy("mangle", "INPUT") == "ACCEPT"
-    assert text.endswith("COMMIT\n")
+def test_a_router_s_files_are_those_the_kind_of_cluster_needs() -> None:
+    found = pair("fresh")["r1"]
+    helper = {f.path for f in desired(GUIDE, found).files}
+    assert helper > {MODULE_FILE, SYSCTL_FILE}
+    assert MODPROBE_FILE not in helper
+    direct = {f.path for f in desired(KINDS["direct"], found).files}
+    assert direct == {f"{INCLUDE_DIR}/ftp.conf"}
+    assert f"{INCLUDE_DIR}/ftp.check" in {f.path for f in desired(KINDS["ftp-check"], found).files}
 
 
-def test_two_clusters_do_not_touch_each_other_s_lines() -> None:
-    found = pair("fresh")["r2"]
-    one = desired(GUIDE, found).chains
-    two = desired(SPECS["other"], found).chains
-    both = saved.merge(saved.merge(None, "ftp", one, found.running), "other-1", two, found.running)
-    assert all(iptables.in_step(c, reader.parse(both)) for c in (*one, *two))
-    gone = reader.parse(saved.merge(both, "other-1", (), found.running))
-    assert all(iptables.in_step(c, gone) for c in one)
-    assert "LBFTP-other-1" not in gone.tables["mangle"]
-
-
-@pytest.mark.parametrize(("text", "ours"), [
-    ("", False), ("include /etc/keepalived/lbftp.d/*.conf\n", True), ("# include /etc/keepalived/lbftp.d/*.conf\n", False),
-    ("include /etc/keepalived/conf.d/*.conf\n", False), ("  include /etc/keepalived/*/*.conf", True),
-])  # fmt: skip
-def test_our_include_line_is_recognised(text: str, ours: bool) -> None:
-    assert includes_ours(text) is ours
-    assert includes_ours(main_text(text))
-    assert main_text(main_text(text)) == main_text(text)
-    assert main_text(text).startswith(text)
-
-
-def test_others_marks_and_router_ids_are_read_without_comments() -> None:
-    text = "virtual_server fwmark 7 {\n}\n# virtual_server fwmark 8\nvrrp_instance a {\n virtual_router_id 51 ! 52\n}\n"
-    assert marks(text) == {7}
-    assert router_ids(text) == {51}
-
-
-def test_our_own_file_is_read_as_what_it_is() -> None:
-    text = keepalived.text(GUIDE, R1)
-    assert marks(text) == frozenset({21})
-    assert router_ids(text) == frozenset({21})
+def test_marks_and_router_ids_of_others_are_seen() -> None:
+    text = "virtual_server fwmark 21 {\n}\nvrrp_instance a {\n virtual_router_id 7\n}\n"
+    assert marks(text) == {21}
+    assert router_ids(text) == {7}

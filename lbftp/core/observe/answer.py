@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lbftp.core.observe import facts, iptables, ipvs
+from lbftp.core.observe import facts, iptables, ipvs, nftables
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.observed import Facts, Observed
 from lbftp.core.observe.program import FILES, MAGIC
@@ -40,19 +40,28 @@ def observed(router: str, answer: bytes) -> Observed:
         router=router,
         facts=found,
         modules=frozenset(line.split(" ", 1)[0] for line in _text(text, "modules").splitlines()),
-        sysctls=dict(line.split(" ", 1) for line in _text(text, "sysctl").splitlines() if " " in line),
+        sysctls=_pairs(_text(text, "sysctl")),
         running=iptables.parse(_text(text, "iptables")),
         saved=iptables.parse(files.get(found.rules_path) or "", found.rules_path),
         services=ipvs.parse(_text(text, "ipvs")),
         files=files,
         units=facts.units(_text(text, "units")),
         others=_complaints(text, codes),
+        running6=iptables.parse(text.get("iptables6", ""), "ip6tables-save"),
+        saved6=iptables.parse(files.get(found.saved_path(6)) or "", found.saved_path(6)),
+        nft=nftables.parse(text["nft"]) if codes.get("nft") == "0" else None,
+        module_parameters=_pairs(text.get("parameters", "")),
     )
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """Lines of a key, a space and a value."""
+    return dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
 
 
 def _complaints(text: Mapping[str, str], codes: Mapping[str, str]) -> dict[str, str]:
     """What could not be read, and why: by the name of what was asked."""
-    found = {name: text[f"{name}.err"] for name in ("iptables", "ipvs") if codes.get(name, "0") != "0"}
+    found = {name: text[f"{name}.err"] for name in ("iptables", "nft", "ipvs") if codes.get(name, "0") != "0"}
     if _text(text, "uid").strip() != "0":
         found["account"] = "the login is not root and sudo is not used"
     return found
@@ -80,7 +89,8 @@ def _facts(text: Mapping[str, str]) -> Facts:
         keepalived=facts.version(_text(text, "keepalived") or text.get("keepalived.err", "")),
         iptables=facts.version(_text(text, "iptables.version")),
         interfaces=facts.addresses(_text(text, "addr")),
-        listening=facts.listening(_text(text, "tcp")),
+        listening=facts.listening(_text(text, "tcp")) | facts.listening(text.get("tcp6", "")),
+        nft=facts.version(text.get("nft.version", "")),
     )
 
 
@@ -89,5 +99,6 @@ def _files(text: Mapping[str, str]) -> dict[str, str | None]:
     files: dict[str, str | None] = dict.fromkeys(FILES)
     for line in _text(text, "names").splitlines():
         number, _, path = line.partition(" ")
-        files[path] = _text(text, f"file.{number}")
+        if files.get(path) is None:
+            files[path] = _text(text, f"file.{number}")
     return files

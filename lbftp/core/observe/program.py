@@ -2,32 +2,61 @@
 
 The answer is framed by lengths, so that any bytes in a file or a rule's comment come through:
 
-    LBFTP-OBSERVED 1 NL, `wc -c` lines ("LENGTH NAME", and one named "total"), an empty line, then all contents.
+    LBFTP-OBSERVED 2 NL, `wc -c` lines ("LENGTH NAME", and one named "total"), an empty line, then all contents.
 
-Nothing is loaded or changed by looking: ipvsadm is asked only if the kernel already has IPVS, because it would load it.
+Nothing is loaded or changed by looking: ipvsadm and nft are asked only if the kernel already has what they would load.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from lbftp.core.observe.keepalived import INCLUDE_DIR, MAIN
+from lbftp.core.observe.keepalived import MAIN
 
-MAGIC: Final = "LBFTP-OBSERVED 1"
+MAGIC: Final = "LBFTP-OBSERVED 2"
 
 MODULE_FILE: Final = "/etc/modules-load.d/ip_vs_ftp.conf"
+MODPROBE_FILE: Final = "/etc/modprobe.d/lbftp.conf"
 SYSCTL_FILE: Final = "/etc/sysctl.d/90-lbftp.conf"
-SYSCTLS: Final = ("net.ipv4.ip_forward", "net.ipv4.vs.conntrack")
+SYSCTLS: Final = (
+    "net.ipv4.ip_forward",
+    "net.ipv6.conf.all.forwarding",
+    "net.ipv4.vs.conntrack",
+    "net.ipv4.vs.expire_quiescent_template",
+    "net.ipv4.vs.expire_nodest_conn",
+    "net.ipv4.vs.sloppy_tcp",
+    "net.ipv4.ip_local_port_range",
+    "net.netfilter.nf_conntrack_count",
+    "net.netfilter.nf_conntrack_max",
+)
 UNITS: Final = (
     "keepalived.service",
     "iptables.service",
+    "ip6tables.service",
     "netfilter-persistent.service",
     "nftables.service",
     "firewalld.service",
     "systemd-modules-load.service",
     "systemd-sysctl.service",
 )
-FILES: Final = (MAIN, MODULE_FILE, SYSCTL_FILE, "/etc/iptables/rules.v4", "/etc/sysconfig/iptables")
+FILES: Final = (
+    MAIN,
+    MODULE_FILE,
+    MODPROBE_FILE,
+    SYSCTL_FILE,
+    "/etc/iptables/rules.v4",
+    "/etc/iptables/rules.v6",
+    "/etc/sysconfig/iptables",
+    "/etc/sysconfig/ip6tables",
+    "/etc/nftables.conf",
+    "/etc/sysconfig/nftables.conf",
+)
+# Files of any name that others may have put there: what keepalived may include, native tables, module options.
+_FOLDERS: Final = (
+    "find /etc/keepalived -type f \\( -name '*.conf' -o -path '*/lbftp.d/*' \\) -size -512k",
+    "find /etc/nftables.d /etc/sysconfig/nftables.d -name '*.nft' -type f -size -512k",
+    "grep -ls ip_vs_ftp /etc/modprobe.d/*.conf /etc/modprobe.conf /etc/modules-load.d/*.conf /etc/modules",
+)
 
 _HEAD: Final = r"""
 set -u
@@ -37,7 +66,7 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
 d=$(mktemp -d) || { echo 'no temporary folder can be made' >&2; exit 97; }
 trap 'rm -rf "$d"' EXIT
 cd "$d" || exit 97
-: >status; : >names; : >ipvs
+: >status; : >names; : >ipvs; : >parameters
 ask() { n=$1; shift; "$@" >"$n" 2>"$n.err" </dev/null; echo "$n $?" >>status; }
 file() { if [ -f "$2" ]; then cat "$2" >"file.$1" && echo "$1 $2" >>names; fi; }
 """
@@ -47,14 +76,20 @@ ask uid id -u
 ask host uname -n
 ask kernel uname -r
 ask os cat /etc/os-release
-ask addr ip -o -4 addr show
+ask addr ip -o addr show
 ask tcp cat /proc/net/tcp
+ask tcp6 cat /proc/net/tcp6
 ask modules cat /proc/modules
 ask iptables iptables-save
 ask iptables.version iptables --version
+ask iptables6 ip6tables-save
+ask nft.version nft --version
+if grep -q '^nf_tables ' modules; then ask nft nft -j list ruleset; fi
 ask keepalived keepalived --version
 ask units systemctl show -p Id,LoadState,ActiveState,UnitFileState {" ".join(UNITS)}
 if [ -e /proc/net/ip_vs ]; then ask ipvs ipvsadm -Sn; fi
+ports=/sys/module/ip_vs_ftp/parameters/ports
+if [ -r "$ports" ]; then read -r value <"$ports"; printf 'ip_vs_ftp.ports %s\n' "$value" >parameters; fi
 for key in {" ".join(SYSCTLS)}; do
   path=/proc/sys/$(printf %s "$key" | tr . /)
   if [ -r "$path" ]; then read -r value <"$path"; printf '%s %s\n' "$key" "$value"; fi
@@ -63,7 +98,9 @@ done >sysctl
 
 _TAIL: Final = rf"""
 i=100
-for path in {INCLUDE_DIR}/*.conf; do file "$i" "$path"; i=$((i + 1)); done
+{{ {"; ".join(f"{command} 2>/dev/null" for command in _FOLDERS)}; }} | sort -u | head -n 400 >found
+while IFS= read -r path; do file "$i" "$path"; i=$((i + 1)); done <found
+rm -f found
 printf '%s\n' '{MAGIC}'
 wc -c -- *
 echo

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from lbftp.core.observe.iptables import Rule
-from lbftp.core.observe.ipvs import Service
+from lbftp.core.spec import Family
+
+Phase = Literal["run", "persist"]
+# keepalived: its files; script: run by keepalived; modprobe, module, sysctl, nft, nft-include: what a boot reads.
+FileKind = Literal["keepalived", "script", "modprobe", "module", "sysctl", "nft", "nft-include"]
 
 HEADER: Final = (
     "# lbftp owns this file. Change the cluster on the site instead: compliance puts edits made here back.",
@@ -22,6 +26,7 @@ class OwnChain:
     name: str
     builtin: str
     rules: tuple[Rule, ...]
+    family: Family = 4
 
     @property
     def jump(self) -> Rule:
@@ -29,23 +34,26 @@ class OwnChain:
 
 
 @dataclass(frozen=True, slots=True)
-class Desired:
-    """One cluster's part of one router."""
+class OwnFile:
+    """A file that must have exactly this text. `phase` 'persist': only a boot reads it."""
 
-    cluster: str
-    router: str
-    modules: tuple[str, ...]
-    sysctls: tuple[tuple[str, str], ...]
-    chains: tuple[OwnChain, ...]
-    service: Service
-    keepalived_path: str
-    keepalived_text: str
-    module_file: tuple[str, str]
-    sysctl_file: tuple[str, str]
-    rules_path: str
-    units: tuple[str, ...]
+    kind: FileKind
+    path: str
+    text: str
+    phase: Phase
+    why: str
+    mode: int = 0o644
 
 
 def header(name: str) -> list[str]:
     """The first lines of every file of ours."""
     return [line.format(name=name) for line in HEADER]
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Something rendered, for people to read: a file, or rules (`path` says which). `router` is its name."""
+
+    router: str
+    path: str
+    text: str
