@@ -108,6 +108,15 @@ def test_what_the_ftp_servers_have_counts(readings: list[FtpServer], client: Cli
     assert (found.outcome, expected[1] in found.reason) == (expected[0], True), found.reason
 
 
+def test_a_helper_that_another_cluster_needs_breaks_pasv_of_advertise() -> None:
+    """The module watches its ports for every NAT service of the router (truth 5)."""
+    spec = guide(mode="advertise")
+    seen = pair("applied")["r1"]
+    assert outcomes(state_from_observed(spec, seen)) == {"pasv": "timeout", "epsv": "ok", "port": "ok", "eprt": "ok"}
+    elsewhere = dataclasses.replace(seen, module_parameters={"ip_vs_ftp.ports": "2121,0"})
+    assert set(outcomes(state_from_observed(spec, elsewhere)).values()) == {"ok"}
+
+
 def test_an_ip_version_that_a_cluster_lacks() -> None:
     with pytest.raises(KeyError):
         state_from_spec(GUIDE, Client("epsv", 6))
