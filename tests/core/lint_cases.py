@@ -70,6 +70,8 @@ def joined(**changes: Any) -> ClusterSpec:
 GROUPED = guide(group="pair")
 # The same routers seen the other way round: their public side is the guide's internal one.
 TURNED = tuple(replace(r, public_interface="int0", internal_interface="pub0") for r in (R1, R2))
+OTHER_PUBLIC = tuple(replace(r, public_interface="pub1") for r in (R1, R2))
+OTHER_INTERNAL = tuple(replace(r, internal_address=IPv4Interface(f"10.0.50.{n}/24")) for n, r in ((8, R1), (9, R2)))
 ONE_ARM = tuple(replace(r, internal_interface="pub0", internal_address=r.public_address) for r in (R1, R2))
 ON_LINK = servers({"address": V4("192.0.2.11")}, {"address": V4("192.0.2.12")})
 
@@ -165,6 +167,7 @@ ALONE: list[tuple[str, ClusterSpec]] = [
     ("FTP076", guide(real_servers=servers({"upper_threshold": 9, "lower_threshold": 9}, {"upper_threshold": 9}))),
     ("FTP077", guide(real_servers=servers({"upper_threshold": 100}, {}))),
     ("FTP078", guide(expected_sessions=15000)),
+    ("FTP079", guide(control_ports=(20001,))),
     ("FTP080", guide(forwarding="DR")),
     ("FTP080", guide(forwarding="TUN")),
     ("FTP081", guide(tls=True)),
@@ -207,6 +210,8 @@ BESIDE: list[tuple[str, ClusterSpec, ClusterSpec]] = [
     ("FTP044", joined(sync_connections=True), GROUPED),
     ("FTP044", joined(routers=(replace(R1, priority=50), R2)), GROUPED),
     ("FTP044", joined(routers=(R1, replace(R2, name="r3"))), GROUPED),
+    ("FTP044", joined(track_interfaces=True, routers=OTHER_PUBLIC), guide(group="pair", track_interfaces=True)),
+    ("FTP044", joined(unicast=True, routers=OTHER_INTERNAL), guide(group="pair", unicast=True)),
     ("FTP045", second(internal_vrid=21), GUIDE),
     ("FTP045", second(vrid=21, routers=TURNED), GUIDE),
     ("FTP046", second(group="ftp"), GUIDE),
@@ -217,6 +222,7 @@ BESIDE: list[tuple[str, ClusterSpec, ClusterSpec]] = [
     ("FTP201", joined(real_servers=GUIDE.real_servers, passive=PortRange(30000, 31000)), GROUPED),
     ("FTP202", advertise(name="two", vip=V4("192.0.2.101")), advertise()),
     ("FTP203", second(real_servers=GUIDE.real_servers), GUIDE),
+    ("FTP203", joined(forwarding="DR", mode="advertise", real_servers=GUIDE.real_servers), GROUPED),
     ("FTP204", second(vip=GUIDE.vip, passive=PortRange(20000, 21000)), GUIDE),
     ("FTP205", second(vip=GUIDE.floating), GUIDE),
     ("FTP205", second(floating=GUIDE.real_servers[0].address), GUIDE),

@@ -93,6 +93,7 @@ def test_what_is_right_is_let_pass(spec: ClusterSpec, notes: set[str]) -> None:
      guide(check=HealthCheck(delay_loop=5, connect_timeout=6)), "FTP091"),
     (guide(control_ports=(21, 9999)), guide(control_ports=(21, 10000)), "FTP020"),
     (guide(control_ports=(21, 20001)), guide(control_ports=(21, 20000)), "FTP020"),
+    (guide(control_ports=(21, 20002)), guide(control_ports=(21, 20001)), "FTP079"),
     (guide(control_ports=(21, 23)), guide(control_ports=(21, 22)), "FTP026"),
 ])  # fmt: skip
 def test_the_border_of_a_rule(just_right: ClusterSpec, just_wrong: ClusterSpec, code: str) -> None:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lbftp.core.lint import lint_others
+from lbftp.core.lint import lint, lint_others
 from lbftp.core.spec import ClusterSpec, PortRange
 from tests.core.cases import GUIDE, R1, R2, guide
-from tests.core.lint_cases import BESIDE, GROUPED, advertise, direct, dual, joined, second
+from tests.core.lint_cases import BESIDE, GROUPED, OTHER_PUBLIC, advertise, direct, dual, joined, second
 from tests.core.strategies import specs
 from tests.core.test_lint import well_said
 
@@ -40,6 +40,7 @@ def test_each_rule_finds_its_problem_from_either_side(code: str, spec: ClusterSp
                real_servers=second().real_servers, active="none"), GROUPED),
     (joined(real_servers=GUIDE.real_servers), GROUPED),
     (joined(real_servers=GUIDE.real_servers, control_ports=(2121,), passive=PortRange(30000, 31000)), GROUPED),
+    (joined(routers=OTHER_PUBLIC), GROUPED),
     (joined(sync_connections=True), guide(group="pair", sync_connections=True)),
     (second(control_ports=(21, 2121)), guide(control_ports=(21, 2021, 3021, 4021, 5021, 6021, 7021))),
 ])  # fmt: skip
@@ -70,6 +71,19 @@ def test_one_group_shares_the_floating_address_and_several_do_not() -> None:
 def test_a_group_meant_by_both_is_told_from_one_met_by_chance() -> None:
     assert "FTP046" in codes(second(group="ftp"), GUIDE)
     assert codes(joined(group="ftp"), GUIDE) == set()
+
+
+def test_direct_routing_asks_nothing_of_a_daemon_that_two_vips_could_not_share() -> None:
+    two = direct(name="two", mark=22, vip=IPv4Address("192.0.2.101"), vrid=22)
+    assert codes(two, direct()) == set()
+
+
+def test_an_ipv4_cluster_may_carry_its_group_s_ipv6_floating_address() -> None:
+    both = dual(group="pair")
+    assert codes(joined(), both) == {"FTP044"}
+    carrying = joined(floating6=both.floating6)
+    assert codes(carrying, both) == set()
+    assert "FTP056" not in {p.code for p in lint(carrying)}
 
 
 def test_tls_only_sessions_of_an_advertise_cluster_are_safe_from_the_helper() -> None:

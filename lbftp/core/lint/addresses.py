@@ -136,7 +136,7 @@ def _needless(spec: ClusterSpec) -> Iterator[Problem]:
                 field_of("floating", side.family),
                 f"With {spec.forwarding} real servers answer clients directly: nobody needs the internal floating "
                 f"address {side.floating}.",
-                "Leave it empty, unless the servers use it as their default route for other things.",
+                "Leave it empty; servers must not answer through the routers, which drop what comes from their own VIP.",
             )
 
 

@@ -77,7 +77,8 @@ def _modes(spec: ClusterSpec) -> Iterator[Problem]:
 
 
 def _stray(spec: ClusterSpec) -> Iterator[Problem]:
-    """Values of an IP version in which clients have no address to come to."""
+    """Values of an IP version in which clients have no address to come to. A floating address may still be the VRRP
+    group's, which has to be the same in all of its clusters."""
     mine = {side.family for side in spec.sides}
     given: dict[Family, list[tuple[str, object]]] = {
         4: [("floating", spec.floating), ("internal_network", spec.internal_network)],
@@ -85,7 +86,8 @@ def _stray(spec: ClusterSpec) -> Iterator[Problem]:
     }
     for family in FAMILIES:
         for field, value in given[family] if family not in mine else ():
-            if value is not None:
+            shared = spec.vrrp.group and field == field_of("floating", family)
+            if value is not None and not shared:
                 yield warning(
                     "FTP056",
                     field,

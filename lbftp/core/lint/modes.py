@@ -18,7 +18,7 @@ def _helper(spec: ClusterSpec) -> Iterator[Problem]:
         yield error(
             "FTP080",
             "mode",
-            f"The helper works with NAT only: with {spec.forwarding} nothing rewrites what servers tell clients.",
+            f"The helper works with NAT only: with {spec.forwarding} servers answer clients past the router.",
             "Use advertise mode, in which the servers name the VIP themselves, or NAT.",
         )
     elif spec.active == "none" and spec.vip is not None:

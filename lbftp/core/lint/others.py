@@ -15,9 +15,10 @@ from lbftp.core.spec.values import Address
 _GROUP_VALUES: Final = (
     "internal_vrid", "advert_int", "preempt", "preempt_delay", "unicast", "track_interfaces", "sync_connections",
 )  # fmt: skip
-_ROUTER_VALUES: Final = (
-    "priority", "public_interface", "internal_interface", "internal_address", "internal_address6",
-)  # fmt: skip
+_ROUTER_VALUES: Final = ("priority", "internal_interface")
+# The instance names these only with unicast peers, and the other side's interface only if that is tracked.
+_PEER_VALUES: Final = ("internal_address", "internal_address6")
+_TRACKED_VALUES: Final = ("public_interface",)
 
 
 def _mark(spec: ClusterSpec, other: ClusterSpec) -> Iterator[Problem]:
@@ -159,8 +160,11 @@ def _group_differences(spec: ClusterSpec, other: ClusterSpec) -> Iterator[tuple[
     names, others = [r.name for r in spec.routers], [r.name for r in other.routers]
     if names != others:
         yield "routers", listed(names), listed(others)
+    fields: tuple[str, ...] = _ROUTER_VALUES
+    fields += _PEER_VALUES if spec.vrrp.unicast else ()
+    fields += _TRACKED_VALUES if spec.vrrp.track_interfaces else ()
     for a, b in _shared(spec, other):
-        for field in _ROUTER_VALUES:
+        for field in fields:
             if getattr(a, field) != getattr(b, field):
                 what = field.replace("_", " ")
                 yield "routers", f"{what} {getattr(a, field)}", f"{what} {getattr(b, field)} on {b.name}"

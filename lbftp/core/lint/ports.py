@@ -86,6 +86,14 @@ def _data(spec: ClusterSpec) -> Iterator[Problem]:
             "one below (RFC 959): the routers expect it there.",
             "See that the FTP servers do so (vsftpd: ftp_data_port); the cluster's page has the lines.",
         )
+    if spec.active != "none" and (inside := [p for p in spec.ports if p - 1 in spec.passive]):
+        yield warning(
+            "FTP079",
+            "passive_low",
+            f"For clients of port {listed(inside)} active data comes from {listed([p - 1 for p in inside])}, a port of "
+            f"the passive range {spec.passive}.",
+            "End the range two ports below the control port, or move one of them.",
+        )
 
 
 def _range(spec: ClusterSpec) -> Iterator[Problem]:

@@ -18,53 +18,49 @@ def _names(spec: ClusterSpec, other: ClusterSpec) -> list[str]:
 
 
 def _daemon(spec: ClusterSpec, other: ClusterSpec) -> Iterator[Problem]:
-    """Truth 6: what the helper needs of a daemon and what advertise mode needs exclude each other."""
+    """Truth 6: what the helper needs of a daemon and what advertise mode with NAT needs exclude each other. (Without
+    NAT a daemon talks to clients from the VIP, and names that by itself.)"""
     names = _names(spec, other)
     ports = sorted(set(spec.ports) & set(other.ports))
     if not names or not ports:
         return
     where = f"{listed(names)} {be(names, 'serves', 'serve')} {other.name} at port {listed(ports)} as well"
-    if spec.mode != other.mode:
-        yield error(
-            "FTP200",
-            "real_servers",
-            f"{where}, in {other.mode} mode: one FTP daemon either names the VIP or does not.",
-            "Use the same mode in both clusters, or a second daemon with a control port of its own.",
-        )
+    own = "or a second daemon with a control port of its own."
+    if spec.mode != other.mode and all(c.nat for c in (spec, other) if c.mode == "advertise"):
+        reason = f"{where}, in {other.mode} mode: one FTP daemon either names the VIP or does not."
+        yield error("FTP200", "real_servers", reason, f"Use the same mode in both clusters, {own}")
     if spec.passive != other.passive:
-        yield error(
-            "FTP201",
-            "passive_low",
-            f"{where}, with the passive range {other.passive}: one FTP daemon has one range.",
-            "Use the same range in both clusters, or a second daemon with a control port of its own.",
-        )
-    advertised = {spec.mode, other.mode} == {"advertise"} and spec.vip is not None and other.vip is not None
-    if advertised and spec.vip != other.vip:
-        yield error(
-            "FTP202",
-            "real_servers",
-            f"{where}, with the VIP {other.vip}: one FTP daemon names one address to clients of PASV.",
-            "Use a second daemon with a control port of its own, or other servers.",
-        )
+        reason = f"{where}, with the passive range {other.passive}: one FTP daemon has one range."
+        yield error("FTP201", "passive_low", reason, f"Use the same range in both clusters, {own}")
+    named = [c.vip for c in (spec, other) if c.mode == "advertise" and c.nat and c.vip is not None]
+    if len(set(named)) > 1:
+        reason = f"{where}, with the VIP {other.vip}: one FTP daemon names one address to clients of PASV."
+        yield error("FTP202", "real_servers", reason, f"Use other servers, {own}")
 
 
 def _default_route(spec: ClusterSpec, other: ClusterSpec) -> Iterator[Problem]:
-    if not spec.nat or not other.nat:
-        return
+    """With NAT it is the floating address; without, it must not be a router (which drops what seems to come from an
+    address of its own, the VIP)."""
     theirs = {side.family: side for side in other.sides}
     for side in spec.sides:
         there = theirs.get(side.family)
         mine = {s.at(side.family): s.name for s in spec.servers(side.family)}
         both = [mine[a] for s in other.servers(side.family) if (a := s.at(side.family)) in mine]
-        if there is None or not both or side.floating == there.floating:
+        if there is None or not both or not (spec.nat or other.nat):
             continue
-        yield error(
-            "FTP203",
-            field_of("floating", side.family),
-            f"{listed(both)} {be(both, 'serves', 'serve')} {other.name} as well, whose internal floating address is "
-            f"{there.floating}: a server has one default route.",
-            "Give both clusters the same floating address and VRRP group, or use other servers.",
+        way = (
+            f"internal floating address is {there.floating}"
+            if other.nat
+            else f"clients get answers by {other.forwarding}"
         )
+        if spec.nat != other.nat or side.floating != there.floating:
+            yield error(
+                "FTP203",
+                field_of("floating", side.family),
+                f"{listed(both)} {be(both, 'serves', 'serve')} {other.name} as well, whose {way}: a server has one "
+                "default route.",
+                "Give both clusters the same way of forwarding, floating address and VRRP group, or use other servers.",
+            )
 
 
 def _ranges(spec: ClusterSpec, other: ClusterSpec) -> Iterator[Problem]:
