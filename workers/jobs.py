@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from lbftp.core.findings import Finding, findings, needs_repair
+from lbftp.core.importing import propose
 from lbftp.core.job import Access, Job
 from lbftp.core.lint import lint_others
 from lbftp.core.observe.observed import Observed
@@ -24,6 +25,7 @@ from workers.rollout import Rollout, roll_out
 Work = Callable[[Job, Report, Limits], Outcome]
 
 _LOOK: Final = ("observe", "Look at both routers")
+_IMPORT: Final = ("observe", "Look for FTP clusters")
 _SESSIONS: Final = ("sessions", "Make FTP sessions through the VIP")
 
 
@@ -68,6 +70,16 @@ def _warnings(observed: Observed) -> list[str]:
     if not observed.unit(observed.facts.firewall_unit).exists:
         found.append(f"There is no unit {observed.facts.firewall_unit} to load saved rules at boot.")
     return found + [f"{name} cannot be read: {text.strip()}" for name, text in sorted(observed.others.items())]
+
+
+def bring_in(job: Job, report: Report, limits: Limits) -> Outcome:
+    """Proposals of the clusters that already run on one or two routers. Nothing is changed."""
+    report.declare(PAIR, [(*_IMPORT, "observe")])
+    with connected(job.routers, limits) as pair, report.doing(PAIR, *_IMPORT):
+        found = propose(look(pair))
+    names = ", ".join(p.name for p in found)
+    text = f"Found {names}: read what was left over before you save a draft." if found else "No FTP cluster runs there."
+    return Outcome("succeeded", text, {"proposals": [p.to_json() for p in found]})
 
 
 def make_plan(job: Job, report: Report, limits: Limits) -> Outcome:
@@ -207,4 +219,5 @@ KINDS: Final[Mapping[str, Work]] = {
     "apply": apply,
     "verify": verify,
     "comply": comply,
+    "import": bring_in,
 }

@@ -74,6 +74,7 @@ class Run(models.Model):
         APPLY = "apply", "Apply"
         VERIFY = "verify", "Verify"
         COMPLY = "comply", "Compliance"
+        IMPORT = "import", "Import"
 
     class State(models.TextChoices):
         QUEUED = "queued", "Waiting for a worker"
@@ -90,6 +91,7 @@ class Run(models.Model):
     revision = models.ForeignKey(Revision, null=True, on_delete=models.PROTECT, related_name="+")
     host_kind = models.CharField(max_length=16, blank=True, help_text="'router' or 'probehost' for enrol and facts.")
     host_id = models.PositiveBigIntegerField(null=True)
+    router_ids = models.JSONField(default=list, help_text="The routers that an import looks at.")
     reapply = models.BooleanField(default=False, help_text="A compliance run may put right what it finds.")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     attempts = models.PositiveSmallIntegerField(default=0)

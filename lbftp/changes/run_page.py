@@ -111,11 +111,20 @@ def subject(run: Run) -> tuple[str, str]:
     """What the run is about: a name and an address, '' where there is none any more."""
     if run.cluster:
         return run.cluster.name, reverse("clusters:cluster", args=[run.cluster.pk])
+    if run.kind == Run.Kind.IMPORT:
+        return _imported(run)
     model: Any = {"router": Router, "probehost": ProbeHost}.get(run.host_kind)
     host = model.objects.filter(pk=run.host_id, team=run.team_id).first() if model else None
     if host is None:
         return "a machine that was removed", ""
     return host.name, reverse(f"inventory:{'router' if run.host_kind == 'router' else 'probe-host'}", args=[host.pk])
+
+
+def _imported(run: Run) -> tuple[str, str]:
+    rows = list(Router.objects.filter(team=run.team_id, pk__in=run.router_ids).order_by("name"))
+    if not rows:
+        return "routers that were removed", ""
+    return " and ".join(r.name for r in rows), reverse("inventory:router", args=[rows[0].pk])
 
 
 def _lane(run: Run, lane: Lane, started: dict[tuple[str, Any], datetime]) -> LaneOnPage:

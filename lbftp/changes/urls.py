@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from lbftp.changes import views
+from lbftp.changes import importing, views
 
 app_name = "changes"
 urlpatterns = [
@@ -19,5 +19,7 @@ urlpatterns = [
     path("runs/", views.runs, name="runs"),
     path("runs/<int:pk>/", views.run, name="run"),
     path("runs/<int:pk>/live/", views.run_live, name="run-live"),
+    path("runs/<int:pk>/import/", importing.save, name="run-import"),
+    path("routers/<int:pk>/import/", importing.look, name="import"),
     path("audit/", views.audit, name="audit"),
 ]

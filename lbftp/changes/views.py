@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.db.models import Case, IntegerField, When
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +15,7 @@ from lbftp.changes.forms import ProposeForm, RejectForm
 from lbftp.changes.models import ChangeRequest, Run, Transition
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.specs import check_draft
-from lbftp.web.acting import one_page, person, sent, telling
+from lbftp.web.acting import may, one_page, person, sent, telling
 
 C = ChangeRequest.State
 _CHANGES = ChangeRequest.objects.select_related("cluster__team", "cluster__applied", "revision", "author")
@@ -123,8 +125,7 @@ def runs(request: HttpRequest) -> HttpResponse:
 @require_safe
 def run(request: HttpRequest, pk: int) -> HttpResponse:
     found = access.get(request.user, _RUNS, pk=pk)
-    context = {"page": run_page.page(found), "run": found, "subject": run_page.subject(found)}
-    return render(request, "changes/run.html", context)
+    return render(request, "changes/run.html", _of_run(request, found, run_page.page(found)))
 
 
 @require_safe
@@ -134,7 +135,11 @@ def run_live(request: HttpRequest, pk: int) -> HttpResponse:
     page = run_page.page(found)
     if request.GET.get("have") == f"{page.view.last_seq}:{found.state}":
         return HttpResponse(status=204)
-    return render(request, "changes/_run.html", {"page": page, "run": found, "subject": run_page.subject(found)})
+    return render(request, "changes/_run.html", _of_run(request, found, page))
+
+
+def _of_run(request: HttpRequest, found: Run, page: run_page.RunPage) -> dict[str, Any]:
+    return {"page": page, "run": found, "subject": run_page.subject(found), "operated": may(request, found)}
 
 
 @require_safe

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from lbftp.cli import deciding, files, looking, schedule, why
+from lbftp.cli import deciding, files, importing, looking, schedule, why
 from lbftp.cli.ask import Ask
 
 _WAIT_SECONDS = 1800
@@ -33,6 +33,10 @@ def _add_files(verb: Callable[..., Any]) -> None:
     load.add_argument("file", help="the file; - reads standard input")
     dump = verb("dump", files.dump, "Print a cluster's draft in the form that `load` takes.")
     dump.add_argument("cluster")
+    text = "Propose clusters from what routers hold; prints them in the form that `load` takes."
+    bring_in = verb("import", importing.bring_in, text, _waiting())
+    bring_in.add_argument("routers", nargs="+", metavar="ROUTER", help="one router, or the two of a pair")
+    bring_in.add_argument("--save", action="store_true", help="save every proposal as the draft of a new cluster")
 
 
 def _add_changes(verb: Callable[..., Any]) -> None:

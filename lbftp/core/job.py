@@ -43,7 +43,8 @@ class Job:
 
     `spec` is the revision to reach or to check; `previous` the one applied now, if any. `approved_digest` is the plan
     digest that people approved (apply only). `others` are the applied specs of other clusters on the same routers.
-    `target` is the one machine of an enrol or facts run; `target_kind` ('router', 'probehost') and `target_id` its row.
+    An import run has `routers` and no spec. `target` is the one machine of an enrol or facts run; `target_kind`
+    ('router', 'probehost') and `target_id` its row.
     """
 
     run_id: int

@@ -30,6 +30,11 @@ class HostPage:
         return self.run is not None and self.run.state in (Run.State.QUEUED, Run.State.RUNNING)
 
     @property
+    def beside(self) -> list[Router]:
+        """The team's other routers that can be looked at: one of them is the other one of the pair."""
+        return list(Router.objects.filter(team=self.host.team_id).exclude(pk=self.host.pk).exclude(host_key=""))
+
+    @property
     def word(self) -> str:
         return _WORDS[self.stage][0]
 

@@ -15,6 +15,8 @@ _HOSTS: dict[str, type[SshHost]] = {"router": Router, "probehost": ProbeHost}
 
 def job_for(run: Run) -> Job:
     """The job of a claimed run. Raises Refused or SpecError if what it needs is not there any more."""
+    if run.kind == Run.Kind.IMPORT:
+        return Job(run_id=run.pk, kind=run.kind, fence=run.fence, routers=_to_import(run))
     if run.cluster is None:
         return Job(
             run_id=run.pk,
@@ -50,6 +52,13 @@ def _target(run: Run) -> Access:
     if host is None:
         raise Refused("The machine was removed from the inventory meanwhile.")
     return _access(host)
+
+
+def _to_import(run: Run) -> tuple[Access, ...]:
+    rows = Router.objects.select_related("credential").filter(team=run.team, pk__in=run.router_ids).order_by("name")
+    if len(rows) != len(run.router_ids):
+        raise Refused("A router was removed from the inventory meanwhile: start the import again.")
+    return tuple(_access(row) for row in rows)
 
 
 def _router(run: Run, name: str) -> Access:

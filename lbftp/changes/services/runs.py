@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -46,6 +47,7 @@ def start(  # noqa: PLR0913 - the columns of the row
     revision: Revision | None = None,
     host: SshHost | None = None,
     reapply: bool = False,
+    router_ids: Sequence[int] = (),
 ) -> Run:
     """A new run, sent to a worker once the transaction commits. If sending fails, the sweep sends it later."""
     run = Run.objects.create(
@@ -58,6 +60,7 @@ def start(  # noqa: PLR0913 - the columns of the row
         host_kind=host._meta.model_name or "" if host else "",
         host_id=host.pk if host else None,
         reapply=reapply,
+        router_ids=list(router_ids),
     )
     transaction.on_commit(partial(send, run.pk))
     transaction.on_commit(partial(publish.fleet_hint, team.pk))
