@@ -19,7 +19,7 @@ from lbftp.clusters.sections import SECTIONS, summaries
 from lbftp.clusters.specs import check_draft, spec_of
 from lbftp.compliance.models import Policy
 from lbftp.compliance.services import in_words
-from lbftp.core.spec import SpecError
+from lbftp.core.spec import SpecError, from_json
 from lbftp.inventory.models import RealServer, Router
 
 C = ChangeRequest.State
@@ -111,7 +111,8 @@ def page(cluster: Cluster, user: User) -> Overview:
 
 def _edited(cluster: Cluster) -> bool:
     try:
-        return cluster.applied is None or spec_of(cluster).digest != cluster.applied.digest
+        # Specs are compared and not digests: a revision of an earlier version has the digest of its own form.
+        return cluster.applied is None or spec_of(cluster) != from_json(cluster.applied.spec)
     except SpecError:
         return True
 

@@ -15,10 +15,7 @@ from lbftp.core.spec import FAMILIES, ClusterSpec, Family, SpecError, from_json
 from lbftp.core.spec.values import Interface
 from lbftp.inventory.models import RealServer, Router
 
-_FIELDS: Final[dict[Family, tuple[str, str, str]]] = {
-    4: ("vip", "floating", "internal_network"),
-    6: ("vip6", "floating6", "internal_network6"),
-}
+_FIELDS: Final[dict[Family, tuple[str, str]]] = {4: ("vip", "floating"), 6: ("vip6", "floating6")}
 # What each side's own address should be near to, where a router has several.
 _NEAR: Final = {"public": 0, "internal": 1}
 
@@ -46,7 +43,7 @@ def check_values(draft: Draft, name: str) -> None:
     given = {k: v for k, v in complete(draft).items() if v not in ("", None)}
     stand_ins = {} if "vip6" in given else {"vip": "192.0.2.1"}
     numbers = iter(range(1, 1 << 16))
-    _from_items(
+    _assemble(
         {**stand_ins, **given, "name": name},
         lambda item: {**item, **_STAND_IN_ROUTER},
         lambda item: {**item, "address": str(IPv4Address(next(numbers)))},
@@ -109,16 +106,6 @@ Fill = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def _assemble(data: dict[str, Any], router: Fill, server: Fill) -> ClusterSpec:
-    """Like `_from_items`, for a cluster that has to be whole."""
-    for family in FAMILIES:
-        vip, *inner = _FIELDS[family]
-        for field in inner if data[vip] and data["forwarding"] == "NAT" else ():
-            if not data[field]:
-                raise SpecError(field, "is missing: with NAT the real servers answer through the routers")
-    return _from_items(data, router, server)
-
-
-def _from_items(data: dict[str, Any], router: Fill, server: Fill) -> ClusterSpec:
     machines = {
         "routers": [router(i) for i in _items(data, "routers")],
         "real_servers": [server(i) for i in _items(data, "real_servers")],
@@ -145,13 +132,12 @@ def _router(item: dict[str, Any], routers: Mapping[str, Router], draft: Draft, f
     row: Router = _known("routers", item, routers)
     if not row.facts.get("interfaces"):
         raise SpecError("routers", f"{row.name} was never looked at: confirm its host key, then look again")
-    nat = draft.get("forwarding") == "NAT"
     return {
         **item,
         "public_interface": _chosen(row, "public"),
         "internal_interface": _chosen(row, "internal"),
-        **_own_addresses(row, "public", draft, floats, needed=True),
-        **_own_addresses(row, "internal", draft, floats, needed=nat),
+        **_own_addresses(row, "public", draft, floats),
+        **_own_addresses(row, "internal", draft, floats),
     }
 
 
@@ -167,22 +153,15 @@ def _chosen(row: Router, side: str) -> str:
     return name
 
 
-def _own_addresses(row: Router, side: str, draft: Draft, floats: set[str], *, needed: bool) -> dict[str, str | None]:
-    """The router's own addresses on one side, for the IP versions that the cluster has. SpecError if one is needed."""
+def _own_addresses(row: Router, side: str, draft: Draft, floats: set[str]) -> dict[str, str | None]:
+    """The router's own addresses on one side, for the IP versions that the cluster has; None where it has none."""
     found: dict[str, str | None] = {}
     for family in FAMILIES:
-        field = f"{side}_address" + ("6" if family == 6 else "")
-        found[field] = None
-        if draft.get(_FIELDS[family][0]):
-            own = _own(row, _chosen(row, side), family, floats)
-            near = str(draft.get(_FIELDS[family][_NEAR[side]]))
-            found[field] = str(min(own, key=lambda a, near=near: not _holds(a, near))) if own else None  # type: ignore[misc]
-            if needed and not own:
-                raise SpecError("routers", _NO_ADDRESS.format(row.name, family, _chosen(row, side)))
+        own = _own(row, _chosen(row, side), family, floats) if draft.get(_FIELDS[family][0]) else []
+        near = str(draft.get(_FIELDS[family][_NEAR[side]]))
+        best = next((a for a in own if _holds(a, near)), own[0] if own else None)
+        found[f"{side}_address" + ("6" if family == 6 else "")] = str(best) if best else None
     return found
-
-
-_NO_ADDRESS: Final = "{} has no IPv{} address of its own on {}: look again, or choose another interface"
 
 
 def _own(row: Router, name: str, family: Family, floats: set[str]) -> list[Interface]:
@@ -201,7 +180,7 @@ def _holds(address: Interface, near: str) -> bool:
 
 def _floating(draft: Draft) -> set[str]:
     """VIPs and floating addresses of a draft, as they are written canonically."""
-    return {_canonical(str(draft.get(field))) for names in _FIELDS.values() for field in names[:2]}
+    return {_canonical(str(draft.get(field))) for names in _FIELDS.values() for field in names}
 
 
 def _canonical(text: str) -> str:
