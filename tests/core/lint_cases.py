@@ -223,6 +223,7 @@ BESIDE: list[tuple[str, ClusterSpec, ClusterSpec]] = [
     ("FTP202", advertise(name="two", vip=V4("192.0.2.101")), advertise()),
     ("FTP203", second(real_servers=GUIDE.real_servers), GUIDE),
     ("FTP203", joined(forwarding="DR", mode="advertise", real_servers=GUIDE.real_servers), GROUPED),
+    ("FTP203", joined(floating=None, real_servers=GUIDE.real_servers), GROUPED),
     ("FTP204", second(vip=GUIDE.vip, passive=PortRange(20000, 21000)), GUIDE),
     ("FTP205", second(vip=GUIDE.floating), GUIDE),
     ("FTP205", second(floating=GUIDE.real_servers[0].address), GUIDE),

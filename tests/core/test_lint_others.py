@@ -6,7 +6,7 @@ import dataclasses
 from ipaddress import IPv4Address
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from lbftp.core.lint import lint, lint_others
@@ -108,7 +108,8 @@ def test_a_cluster_is_not_compared_with_its_own_former_self() -> None:
     assert lint_others(GUIDE, [GUIDE]) == []
 
 
-@settings(max_examples=40, deadline=None)
+# Four clusters shrink for minutes; the message names the rule well enough.
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(specs(), st.lists(specs(), max_size=3))
 def test_no_neighbours_are_too_odd_for_the_lint(spec: ClusterSpec, others: list[ClusterSpec]) -> None:
     """On the same routers, so that every rule has something to compare."""

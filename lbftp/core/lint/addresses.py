@@ -136,7 +136,7 @@ def _needless(spec: ClusterSpec) -> Iterator[Problem]:
                 field_of("floating", side.family),
                 f"With {spec.forwarding} real servers answer clients directly: nobody needs the internal floating "
                 f"address {side.floating}.",
-                "Leave it empty; servers must not answer through the routers, which drop what comes from their own VIP.",
+                "Leave it empty: the routers hold the VIP, and drop what servers send through them with it as the source.",
             )
 
 

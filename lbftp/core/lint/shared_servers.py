@@ -48,16 +48,13 @@ def _default_route(spec: ClusterSpec, other: ClusterSpec) -> Iterator[Problem]:
         both = [mine[a] for s in other.servers(side.family) if (a := s.at(side.family)) in mine]
         if there is None or not both or not (spec.nat or other.nat):
             continue
-        way = (
-            f"internal floating address is {there.floating}"
-            if other.nat
-            else f"clients get answers by {other.forwarding}"
-        )
+        route = f"has the internal floating address {there.floating or 'not given yet'}"
+        way = route if other.nat else f"answers clients by {other.forwarding}"
         if spec.nat != other.nat or side.floating != there.floating:
             yield error(
                 "FTP203",
                 field_of("floating", side.family),
-                f"{listed(both)} {be(both, 'serves', 'serve')} {other.name} as well, whose {way}: a server has one "
+                f"{listed(both)} {be(both, 'serves', 'serve')} {other.name} as well, which {way}: a server has one "
                 "default route.",
                 "Give both clusters the same way of forwarding, floating address and VRRP group, or use other servers.",
             )
