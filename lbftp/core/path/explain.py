@@ -10,6 +10,7 @@ from lbftp.core.observe.ftpd import FtpServer
 from lbftp.core.observe.observed import Observed
 from lbftp.core.path.hops import Prediction
 from lbftp.core.path.known import state_from_observed, state_from_spec
+from lbftp.core.path.state import State
 from lbftp.core.path.walk import predict_mode
 from lbftp.core.promise import Client, kinds, promised
 from lbftp.core.spec import ClusterSpec
@@ -41,16 +42,18 @@ def explain(
 
     KeyError: an IP version or a router that is not the cluster's.
     """
-    known = set(promised(spec))
+    known, states = set(promised(spec)), dict[Client, State]()
     found = []
     for client in kinds(spec) if clients is None else clients:
-        state = (
-            state_from_spec(spec, client, servers)
-            if observed is None
-            else state_from_observed(spec, observed, client, servers)
-        )
+        door = replace(client, mode="epsv")
+        if door not in states:
+            states[door] = (
+                state_from_spec(spec, door, servers)
+                if observed is None
+                else state_from_observed(spec, observed, door, servers)
+            )
         ours = replace(client, pinned=False) in known
-        found.append(Explanation(client, ours, predict_mode(state, client.mode)))
+        found.append(Explanation(client, ours, predict_mode(states[door], client.mode)))
     return found
 
 

@@ -68,7 +68,7 @@ def state_from_spec(spec: ClusterSpec, client: Client | None = None, servers: Se
         ip=client.family,
         pinned=client.pinned,
     )
-    state = with_servers(state, servers, str(side.vip))
+    state = with_servers(state, servers, str(side.vip), _own(spec, side))
     rule = _promised_nat(spec)
     covered = state.data_port in data_ports(spec)
     return replace(state, source_nat=rule if covered else "", conntrack=bool(rule) and not covered)
@@ -97,7 +97,7 @@ def state_from_observed(
         expire_quiescent=observed.sysctls.get("net.ipv4.vs.expire_quiescent_template") == "1",
         ip_forward=observed.sysctls.get(forward) == "1",
     )
-    state = with_servers(_with_service(state, side, observed), servers, str(side.vip))
+    state = with_servers(_with_service(state, side, observed), servers, str(side.vip), _own(spec, side))
     return _with_rules(state, observed, names, str(side.vip))
 
 
@@ -106,6 +106,10 @@ def _side(spec: ClusterSpec, family: Family) -> Side:
         if side.family == family:
             return side
     raise KeyError(family)
+
+
+def _own(spec: ClusterSpec, side: Side) -> frozenset[str]:
+    return frozenset(str(s.at(side.family)) for s in spec.servers(side.family))
 
 
 def _promised_marks(spec: ClusterSpec) -> tuple[Ports, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -14,20 +14,25 @@ from lbftp.core.path.state import State
 _ANY: Final = (1024, 65535)
 
 
-def with_servers(state: State, servers: Sequence[FtpServer], vip: str) -> State:
-    """`state` with what `servers` say of the client's control port; as it was where none serves that port."""
+def with_servers(state: State, servers: Sequence[FtpServer], vip: str, own: Collection[str]) -> State:
+    """`state` with what `servers` say of the client's control port; as it was where none is for that port.
+
+    `own` are the real servers' addresses of the client's IP version.
+    """
     here = [one for one in servers if one.control_port == state.server_port]
     if not here:
         return state
     ranges = [one.passive or _ANY for one in here]
+    reached = own if state.nat else {vip}
     return replace(
         state,
         passive=Ports(min(low for low, _ in ranges), max(high for _, high in ranges)),
         pasv_address=_told(state, here, vip),
         data_port=next((one.data_port for one in here if one.data_port != state.data_port), state.data_port),
-        tls_offered=all(one.tls for one in here),
         passive_on=all(one.passive_on for one in here),
         active_on=all(one.active_on for one in here),
+        deaf=next((why for one in here if (why := _deaf(state, one, reached))), ""),
+        refusal=next((why for one in here if (why := _refusal(state, one))), ""),
     )
 
 
@@ -35,3 +40,23 @@ def _told(state: State, servers: Sequence[FtpServer], vip: str) -> str | None:
     """The address in their 227 replies: of those that differ from what the cluster wants, the first."""
     told = ["VIP" if one.pasv_address == vip else one.pasv_address or None for one in servers]
     return next((address for address in told if address != state.pasv_address), state.pasv_address)
+
+
+def _deaf(state: State, one: FtpServer, reached: Collection[str]) -> str:
+    """Why the server does not even listen where the client's packets arrive; '' if it does."""
+    if state.ip not in one.families:
+        return f"{one.daemon} does not listen over IPv{state.ip}"
+    if one.bound and reached and one.bound not in reached:
+        return f"{one.daemon} listens at {one.bound} only, and packets do not arrive there"
+    return ""
+
+
+def _refusal(state: State, one: FtpServer) -> str:
+    """Why the server has nothing to do with a client of that encryption; '' if it has."""
+    if one.tls and one.implicit:
+        return "" if state.tls == "implicit" else f"{one.daemon} expects TLS from the first byte"
+    if state.tls == "implicit":
+        return f"{one.daemon} does not expect TLS from the first byte"
+    if state.tls == "explicit":
+        return "" if one.tls else f"{one.daemon} offers no TLS"
+    return f"{one.daemon} takes sessions with TLS only" if one.tls and one.tls_required else ""

@@ -42,7 +42,8 @@ class State:
     `unread` are (where, what) that could not be evaluated: an 'ok' then becomes 'unknown'.
 
     FTP servers. `passive` is their range. `pasv_address` None: they tell their own address; 'VIP'; or another one.
-    `data_port` 0: active connections come from any port. `tls_offered` None: not known, taken as needed.
+    `data_port` 0: active connections come from any port. `deaf` says why they do not listen where the client's packets
+    arrive, `refusal` why they refuse a client of that encryption; '' if they do not.
 
     Client. `tls`, `ip`, `control_port`, and `pinned`: an earlier session still holds it to a real server.
     """
@@ -60,9 +61,10 @@ class State:
     passive: Ports = _PASSIVE
     pasv_address: str | None = None
     data_port: int = DATA
-    tls_offered: bool | None = None
     passive_on: bool = True
     active_on: bool = True
+    deaf: str = ""
+    refusal: str = ""
     helper: bool = True
     helper_ports: tuple[int, ...] = (CONTROL,)
     helper_extended: bool = True

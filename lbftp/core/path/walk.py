@@ -84,17 +84,20 @@ def _control(state: State) -> Hops:
         yield Hop(IPVS, what, "refused", by=f"real server port {landing.port}")
     yield Hop(IPVS, landing.why, by=landing.by)
     yield from to_server(state, landing.port, f"the connection to port {landing.port} of the real server", known=False)
+    if state.deaf:
+        yield Hop(SERVER, f"{state.deaf}.", "refused", by=state.deaf)
     yield from answers(state, landing.port, "the control connection", tracked=tracked)
     yield from request(state, port, f"further packets for {name}", known=tracked, opening=False)
+    yield from _greeted(state)
+
+
+def _greeted(state: State) -> Hops:
+    """Whether client and server agree on encryption."""
+    if state.refusal:
+        yield Hop(SERVER, f"The FTP server refuses the session: {state.refusal}.", "refused", by=state.refusal)
     if state.tls != "none":
-        yield _encrypted(state)
-
-
-def _encrypted(state: State) -> Hop:
-    how = "AUTH TLS" if state.tls == "explicit" else "TLS from the first byte"
-    if state.tls_offered is False:
-        return Hop(SERVER, f"The FTP server offers no TLS, so it refuses {how}.", "refused", by="TLS is off")
-    return Hop(SERVER, f"Takes {how}: from here on only client and server can read the control connection.")
+        how = "AUTH TLS" if state.tls == "explicit" else "TLS from the first byte"
+        yield Hop(SERVER, f"Takes {how}: from here on only client and server can read the control connection.")
 
 
 def _marked(state: State, port: int) -> Hops:
