@@ -40,7 +40,7 @@ PROGRAMS = {
 LIBRARIES = {"browser": {"libatomic.so.1": "libatomic1"}}
 # FTP servers that judge the lines which lbftp says for them. Debian lets only one be installed, and starts it; so these
 # are unpacked into a folder of their own, where they do nothing until a test starts them.
-UNPACKED = {"checkers": ("proftpd-core", "pure-ftpd", "pure-ftpd-common", "vsftpd")}
+UNPACKED = {"checkers": ("proftpd-core", "proftpd-mod-crypto", "pure-ftpd", "pure-ftpd-common", "vsftpd")}
 UNPACK_INTO = ROOT / ".checkers"
 ADMIN_PATH = "/usr/sbin:/sbin:/usr/local/sbin"
 

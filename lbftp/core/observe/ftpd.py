@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from lbftp.core.observe.errors import ObserveError
+from lbftp.core.spec import FAMILIES, Family
 
 Daemon = Literal["vsftpd", "proftpd", "pure-ftpd"]
 Ports = tuple[int, int]
@@ -29,6 +30,11 @@ class FtpServer:
     `passive` are the ports of passive connections, None for any that the system gives. `pasv_address` is the address or
     host name that it tells clients, '' for the one they came to. `data_port` is where active connections come from,
     0 for any port. `idle_timeout` is in seconds, 0 for never. `included` are files that were named and not read.
+
+    `tls`: it takes TLS, by AUTH TLS, or with `implicit` from the first byte; `tls_required`: it refuses plain sessions;
+    `tls_reuse`: a data connection has to resume the control connection's TLS session. `certificate` is the file it
+    takes its certificate from, '' if none is named. `families` are the IP versions that it serves, `bound` the one
+    address that it listens at, '' for any.
     """
 
     daemon: Daemon
@@ -41,6 +47,12 @@ class FtpServer:
     passive_on: bool = True
     active_on: bool = True
     tls: bool = False
+    implicit: bool = False
+    tls_required: bool = False
+    tls_reuse: bool = False
+    certificate: str = ""
+    families: tuple[Family, ...] = FAMILIES
+    bound: str = ""
     included: tuple[str, ...] = ()
 
 
@@ -48,23 +60,54 @@ def vsftpd(text: str) -> FtpServer:
     """vsftpd.conf(5): `option=value` without spaces around '=' or after, the last counts, '#' at the very start.
 
     Defaults from there: any passive port (the code: 1024-65535), active connections from any port, 300 s, no TLS.
+    Without listen and listen_ipv6 another program listens for it, on which IP version cannot be told.
     """
     options = dict(_vsftpd_options(text))
     yes = {name: _yes(name, options.get(name, default)) for name, default in _VSFTPD_SWITCHES.items()}
+    families, bound = _vsftpd_listening(options, yes)
     return FtpServer(
         "vsftpd",
         _vsftpd_ports(_vsftpd_number(options, "pasv_min_port", 0), _vsftpd_number(options, "pasv_max_port", 0)),
         _vsftpd_number(options, "idle_session_timeout", 300),
         control_port=_vsftpd_number(options, "listen_port", 21),
-        pasv_address=options.get("pasv_address", ""),
+        pasv_address=_vsftpd_address(options, yes),
         data_port=_vsftpd_number(options, "ftp_data_port", 20) if yes["connect_from_port_20"] else 0,
         passive_on=yes["pasv_enable"],
         active_on=yes["port_enable"],
         tls=yes["ssl_enable"],
+        implicit=yes["ssl_enable"] and yes["implicit_ssl"],
+        tls_required=yes["ssl_enable"] and (yes["force_local_logins_ssl"] or yes["force_local_data_ssl"]),
+        tls_reuse=yes["ssl_enable"] and yes["require_ssl_reuse"],
+        certificate=options.get("rsa_cert_file") or options.get("dsa_cert_file", ""),
+        families=families,
+        bound=bound,
     )
 
 
-_VSFTPD_SWITCHES: Final = {"connect_from_port_20": "NO", "pasv_enable": "YES", "port_enable": "YES", "ssl_enable": "NO"}
+def _vsftpd_listening(options: Mapping[str, str], yes: Mapping[str, bool]) -> tuple[tuple[Family, ...], str]:
+    """The IP versions it serves, and the one address it is bound to. An IPv6 socket at '::' takes IPv4 as well."""
+    if yes["listen"] and yes["listen_ipv6"]:
+        raise ObserveError("vsftpd.conf", "listen=YES and listen_ipv6=YES exclude each other")
+    if yes["listen_ipv6"]:
+        bound = options.get("listen_address6", "")
+        return ((6,), bound) if bound not in {"", "::"} else (FAMILIES, "")
+    if yes["listen"]:
+        bound = options.get("listen_address", "")
+        return (4,), "" if bound == "0.0.0.0" else bound  # noqa: S104 - what a file says
+    return FAMILIES, ""
+
+
+def _vsftpd_address(options: Mapping[str, str], yes: Mapping[str, bool]) -> str:
+    """An IPv6 socket cannot tell what pasv_address says: clients are told 0.0.0.0 (measured)."""
+    told = options.get("pasv_address", "")
+    return "0.0.0.0" if told and yes["listen_ipv6"] else told  # noqa: S104 - what clients are told
+
+
+_VSFTPD_SWITCHES: Final = {
+    "connect_from_port_20": "NO", "pasv_enable": "YES", "port_enable": "YES", "listen": "NO", "listen_ipv6": "NO",
+    "ssl_enable": "NO", "implicit_ssl": "NO", "require_ssl_reuse": "YES",
+    "force_local_logins_ssl": "YES", "force_local_data_ssl": "YES",
+}  # fmt: skip
 
 
 def _vsftpd_options(text: str) -> Iterator[tuple[str, str]]:
@@ -132,25 +175,56 @@ def pure_ftpd_files(files: Mapping[str, str]) -> FtpServer:
 
 
 def _pure_ftpd(options: Mapping[str, str], included: tuple[str, ...]) -> FtpServer:
-    """pure-ftpd(8): any passive port, 15 minutes (also for 0, measured), no TLS; active connections from port 20."""
+    """pure-ftpd(8): any passive port, 15 minutes (also for 0, measured), no TLS; active connections from port 20.
+
+    The certificate's place is compiled in; the daemon does not start without it, and asks nobody to resume sessions.
+    """
     minutes = _number("pure-ftpd", "MaxIdleTime", options.get("maxidletime", "15"))
     passive = options.get("passiveportrange")
+    tls = _number("pure-ftpd", "TLS", options.get("tls", "0"))
+    bound, port = _bind(options.get("bind", ""))
     return FtpServer(
         "pure-ftpd",
         ports("PassivePortRange", passive.split()) if passive else None,
         (minutes or 15) * 60,
-        control_port=_boundport_number(options.get("bind", "")),
+        control_port=port,
         pasv_address=options.get("forcepassiveip", ""),
-        passive_on=options.get("natmode", "no").lower() not in {"yes", "on", "true", "1"},
-        tls=_number("pure-ftpd", "TLS", options.get("tls", "0")) > 0,
+        passive_on=not _switched_on(options.get("natmode", "no")),
+        tls=tls > 0,
+        tls_required=tls > 1,
+        certificate=_pure_certificate(options),
+        families=_pure_families(options, bound),
+        bound="" if bound == "0.0.0.0" else bound,  # noqa: S104 - what a file says
         included=included,
     )
 
 
-def _boundport_number(value: str) -> int:
-    """The port of `[address][,port]`; a service's name other than `ftp` cannot be told here."""
-    _, comma, port = value.rpartition(",")
-    return 21 if not comma or port.strip() in {"", "ftp"} else port_number("Bind", port.strip())
+_PURE_CERTIFICATE: Final = "/etc/ssl/private/pure-ftpd.pem"
+
+
+def _pure_certificate(options: Mapping[str, str]) -> str:
+    named = options.get("certfileandkey", "").split() or [options.get("certfile", "")]
+    return named[0].strip('"') or _PURE_CERTIFICATE
+
+
+def _pure_families(options: Mapping[str, str], bound: str) -> tuple[Family, ...]:
+    only = {family: _switched_on(options.get(f"ipv{family}only", "no")) for family in FAMILIES}
+    if only[4] and only[6]:
+        raise ObserveError("pure-ftpd", "IPV4Only and IPV6Only exclude each other")
+    if bound:
+        return (6,) if ":" in bound else (4,)
+    return tuple(family for family in FAMILIES if not only[6 if family == 4 else 4])
+
+
+def _switched_on(value: str) -> bool:
+    return value.lower() in {"yes", "on", "true", "1"}
+
+
+def _bind(value: str) -> tuple[str, int]:
+    """Address and port of `[address],[port]` or of a port alone; a service's name other than `ftp` cannot be told."""
+    address, _, port = value.rpartition(",")
+    port = port.strip()
+    return address.strip(), 21 if port in {"", "ftp"} else port_number("Bind", port)
 
 
 def ports(name: str, words: list[str]) -> Ports:

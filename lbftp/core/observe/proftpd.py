@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Final
 
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.ftpd import FtpServer, Ports, port_number, ports
+from lbftp.core.spec import FAMILIES, Family
 
 _WORD: Final = re.compile(r'"((?:\\.|[^"\\])*)"|(\S+)')
 _BLOCK: Final = re.compile(r"<(/?)\s*([A-Za-z]+)\s*([^>]*)>?\s*")
@@ -16,11 +18,12 @@ _DURATION: Final = re.compile(r"([0-9]{1,9})([hms]?)", re.IGNORECASE)
 _CLOCK: Final = re.compile(r"([0-9]{1,4}):([0-9]{1,2}):([0-9]{1,2})")
 _ON: Final = frozenset({"on", "yes", "true", "1"})
 _OFF: Final = frozenset({"off", "no", "false", "0"})
+_CERTIFICATES: Final = ("tlsrsacertificatefile", "tlseccertificatefile", "tlsdsacertificatefile", "tlspkcs12file")
 
 
 @dataclass(slots=True)
 class _Scope:
-    """A server's own directives: lower-case name -> words, of one name the first."""
+    """A server's own directives: lower-case name -> words, of one name the first, but every TLSOptions counts."""
 
     name: str
     own: dict[str, list[str]] = field(default_factory=dict)
@@ -47,7 +50,7 @@ def proftpd(text: str) -> tuple[FtpServer, ...]:
     Names of directives know no case, and of one name the first counts, but the last <Global>. A server's own
     beats <Global>, and a virtual host inherits nothing from the main server. <IfModule> is read as if the module were
     there, <IfDefine> as if nothing were defined. Defaults: port 21, any passive port, 600 s, no TLS, active connections
-    from any port (RootRevoke).
+    from any port (RootRevoke), IPv4 and IPv6.
     """
     reading = _Reading()
     for number, line in _lines(text):
@@ -58,8 +61,24 @@ def proftpd(text: str) -> tuple[FtpServer, ...]:
     if reading.blocks:
         raise ObserveError("proftpd.conf", f"<{reading.blocks[-1][0]}> is never closed")
     common = {name: words for block in reading.common for name, words in block.own.items()}
-    included = tuple(reading.included)
-    return tuple(_server(scope.name, common | scope.own, included) for scope in (reading.main, *reading.hosts))
+    daemon = _Daemon(reading)
+    return tuple(_server(scope, _values(common, scope.own), daemon) for scope in (reading.main, *reading.hosts))
+
+
+def _values(common: Mapping[str, list[str]], own: Mapping[str, list[str]]) -> Mapping[str, list[str]]:
+    """A server's own lines beat those of <Global>, but its TLSOptions are added to them (measured)."""
+    added = {"tlsoptions": common.get("tlsoptions", []) + own.get("tlsoptions", [])}
+    return {**common, **own, **added}
+
+
+class _Daemon:
+    """What the main server's lines say for every server: IPv6, sockets for single addresses, files that were named."""
+
+    def __init__(self, reading: _Reading) -> None:
+        own = reading.main.own
+        self.ipv6 = _first(own, "useipv6", "on").lower() not in _OFF
+        self.tight = _first(own, "socketbindtight", "off").lower() in _ON
+        self.included = tuple(reading.included)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -80,6 +99,8 @@ def _take(reading: _Reading, words: list[str]) -> None:
     name = words[0].lower()
     if name == "include":
         reading.included += words[1:2]
+    if name == "tlsoptions":
+        reading.here.own.setdefault(name, []).extend(words[1:])
     reading.here.own.setdefault(name, words[1:])
 
 
@@ -115,21 +136,50 @@ def _words(line: str) -> list[str]:
     return found
 
 
-def _server(name: str, values: Mapping[str, list[str]], included: tuple[str, ...]) -> FtpServer:
+def _server(scope: _Scope, values: Mapping[str, list[str]], daemon: _Daemon) -> FtpServer:
     port = port_number("Port", _first(values, "port", "21"))
     revoke = _first(values, "rootrevoke", "UseNonCompliantActiveTransfer").lower()
+    tls = _first(values, "tlsengine", "off").lower() in _ON
+    options = {word.lower() for word in values.get("tlsoptions", [])}
+    families, bound = _listening(scope.name or _first(values, "defaultaddress", ""), daemon)
     return FtpServer(
         "proftpd",
         _passive(values["passiveports"]) if "passiveports" in values else None,
         _seconds(_first(values, "timeoutidle", "600")),
-        name=name,
+        name=scope.name,
         control_port=port,
         pasv_address=_first(values, "masqueradeaddress", ""),
         data_port=port - 1 if revoke in _OFF and port else 0,
         active_on=revoke not in _ON,
-        tls=_first(values, "tlsengine", "off").lower() in _ON,
-        included=included,
+        tls=tls,
+        implicit=tls and "useimplicitssl" in options,
+        tls_required=tls and _first(values, "tlsrequired", "off").lower() not in _OFF | {"!data"},
+        tls_reuse=tls and "nosessionreuserequired" not in options,
+        certificate=next((_first(values, kind, "") for kind in _CERTIFICATES if kind in values), ""),
+        families=families,
+        bound=bound,
+        included=daemon.included,
     )
+
+
+def _listening(where: str, daemon: _Daemon) -> tuple[tuple[Family, ...], str]:
+    """IP versions and the one address. Sockets are open to every address, and a port's only server takes what comes
+    to any (measured); with SocketBindTight they are <VirtualHost>'s or DefaultAddress's. Names cannot be told here."""
+    every: tuple[Family, ...] = FAMILIES if daemon.ipv6 else (4,)
+    words = where.split() if daemon.tight else []
+    kinds = {_family(word) for word in words}
+    if not words or None in kinds:
+        return every, ""
+    return tuple(family for family in every if family in kinds), words[0] if len(words) == 1 else ""
+
+
+def _family(word: str) -> Family | None:
+    """Of a word that is an address; None for a wildcard, a name or anything else."""
+    try:
+        address = ip_address(word)
+    except ValueError:
+        return None
+    return None if address.is_unspecified else 4 if address.version == 4 else 6
 
 
 def _passive(words: list[str]) -> Ports:
