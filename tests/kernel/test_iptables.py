@@ -12,7 +12,8 @@ from lbftp.core.observe.iptables import Ruleset, parse
 from lbftp.core.render import iptables, saved
 from lbftp.core.render.artifact import OwnChain
 from lbftp.core.spec import ClusterSpec, Family, RouterSpec
-from tests.core.cases import DATA, GUIDE, R1
+from tests.core.cases import DATA, GOLDEN, GUIDE, R1
+from tests.core.filter_cases import CASES
 from tests.core.strategies import specs
 from tests.kernel.cases import DROPPING, FILTERS, foreign, plain, tries, without_ours
 from tests.kernel.namespace import Namespace, namespace
@@ -171,3 +172,12 @@ def test_what_people_write_equals_what_is_listed(alone: Namespace, backend: str,
             found = listed.chain(table, name)
             assert found is not None
             assert found.rules == chain.rules
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", CASES)
+def test_the_real_checker_takes_what_is_in_the_golden_files(alone: Namespace, backend: str, name: str) -> None:
+    for side in CASES[name].sides:
+        given_text = (GOLDEN / f"filter-{name}.v{side.family}").read_text()
+        program = Tables(alone, backend, side.family).program
+        alone.run(f"{program}-restore", "--noflush", "--test", given=given_text)

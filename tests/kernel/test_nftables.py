@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from lbftp.core.observe.nftables import NftRuleset, parse
 from lbftp.core.render import nftables
 from lbftp.core.spec import ClusterSpec, RouterSpec
-from tests.core.cases import DATA, GUIDE, R1
+from tests.core.cases import DATA, GOLDEN, GUIDE, R1
+from tests.core.filter_cases import CASES
 from tests.core.strategies import sound_specs, specs
 from tests.kernel.cases import foreign, tries
 from tests.kernel.namespace import Namespace, namespace
@@ -160,3 +161,8 @@ def test_the_main_file_loads_our_folder(alone: Namespace, tmp_path: Path) -> Non
     for _ in range(2):
         alone.run("nft", "-f", str(tmp_path / "main.conf"))
         assert nftables.in_step(own, ruleset(alone))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_real_checker_takes_what_is_in_the_golden_files(alone: Namespace, name: str) -> None:
+    alone.run("nft", "-c", "-f", str(GOLDEN / f"filter-{name}.nft"))

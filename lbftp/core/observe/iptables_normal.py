@@ -239,7 +239,7 @@ def _match(value: str) -> str:
 _VALUES: Final[dict[str, Callable[[str], str]]] = {
     "-s": _address, "-d": _address, "-p": _protocol, "-m": _match,
     "--sport": _ports, "--dport": _ports, "--sports": _port_list, "--dports": _port_list, "--ports": _port_list,
-    "--ctstate": _states, "--mark": _mark, "--tcp-flags": _flags, "--limit": _rate,
+    "--to-source": _address, "--ctstate": _states, "--mark": _mark, "--tcp-flags": _flags, "--limit": _rate,
     "--icmp-type": lambda value: ICMP_TYPES.get(value, value),
     "--icmpv6-type": lambda value: ICMPV6_TYPES.get(value, value),
 }  # fmt: skip

@@ -62,12 +62,20 @@ class NftChain:
 
 @dataclass(frozen=True, slots=True)
 class NftTable:
-    """A table and its chains by name, in the order listed. A dormant one does nothing."""
+    """A table and its chains by name, in the order listed.
+
+    `flags` are not to be read but for their presence: nft 1.0.6 prints anything (measured: another table's name).
+    """
 
     family: str
     name: str
     chains: Mapping[str, NftChain] = field(default_factory=dict)
-    dormant: bool = False
+    flags: tuple[str, ...] = ()
+
+    @property
+    def dormant(self) -> bool:
+        """Whether it certainly does nothing."""
+        return "dormant" in self.flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +116,14 @@ class _Reading:
 
 def _ruleset(objects: list[Any]) -> NftRuleset:
     tables: dict[tuple[str, str], dict[str, _Reading]] = {}
-    dormant = set()
+    flags: dict[tuple[str, str], tuple[str, ...]] = {}
     for found in objects:
         (kind, value), *_ = found.items()
         if kind == "table":
             key = _text(value["family"]), _text(value["name"])
             tables.setdefault(key, {})
-            if "dormant" in value.get("flags", ()):
-                dormant.add(key)
+            found_flags = value.get("flags", [])
+            flags[key] = tuple(map(_text, found_flags if isinstance(found_flags, list) else [found_flags]))
         elif kind == "chain":
             chain = _chain(value)
             tables.setdefault(_table_of(value), {})[chain.name] = _Reading(chain)
@@ -123,7 +131,7 @@ def _ruleset(objects: list[Any]) -> NftRuleset:
             comment = _text(value.get("comment", ""))
             tables[_table_of(value)][_text(value["chain"])].rules.append(rule(*value["expr"], comment=comment))
     return NftRuleset({
-        key: NftTable(*key, {name: _with_rules(reading) for name, reading in chains.items()}, key in dormant)
+        key: NftTable(*key, {name: _with_rules(reading) for name, reading in chains.items()}, flags.get(key, ()))
         for key, chains in tables.items()
     })  # fmt: skip
 

@@ -135,14 +135,14 @@ def _mapped(value: Any, packet: Packet) -> Statement:
         if isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], dict) and len(entry[1]) == 1:
             key, verdict = entry
             if _holds({"op": "==", "left": value.get("key"), "right": key}, packet):
-                return verdict
+                return dict(verdict)
     return {}
 
 
 def _holds(match: Any, packet: Packet) -> bool:
     """Whether the condition holds for certain."""
     within = _within(match["left"], _choices(match["right"]), packet)
-    return within is (match["op"] == "==") if match["op"] in {"==", "!="} else False
+    return within is (match["op"] == "==") if match["op"] in ("==", "!=") else False
 
 
 def _choices(right: Any) -> list[Any]:
@@ -166,22 +166,22 @@ def _within(left: Any, choices: list[Any], packet: Packet) -> bool | None:
 
 
 def _payload(protocol: Any, field: Any, choices: list[Any], packet: Packet) -> bool | None:
-    if protocol in {"ip", "ip6"}:
+    if protocol in ("ip", "ip6"):
         if packet.family != (6 if protocol == "ip6" else 4):
             return False
-        return _among("protocol" if field in {"protocol", "nexthdr"} else field, choices, packet)
+        return _among("protocol" if field in ("protocol", "nexthdr") else field, choices, packet)
     if protocol in _TRANSPORTS and packet.numbers["protocol"][0] != _PROTOCOLS[protocol]:
         return False
-    return _among(field, choices, packet) if protocol in {*_TRANSPORTS, "th"} else None
+    return _among(field, choices, packet) if protocol in (*_TRANSPORTS, "th") else None
 
 
 def _meta(key: Any, choices: list[Any], packet: Packet) -> bool | None:
-    if key in {"iifname", "iif", "oifname", "oif"}:
+    if key in ("iifname", "iif", "oifname", "oif"):
         name = packet.inward if key.startswith("i") else packet.outward
         return any(fnmatchcase(name, str(c)) for c in choices) if name else None
     if key == "nfproto":
         return ("ipv6" if packet.family == 6 else "ipv4") in choices
-    return _among("protocol" if key == "l4proto" else key, choices, packet) if key in {"mark", "l4proto"} else None
+    return _among("protocol" if key == "l4proto" else key, choices, packet) if key in ("mark", "l4proto") else None
 
 
 def _among(name: Any, choices: list[Any], packet: Packet) -> bool | None:

@@ -147,7 +147,7 @@ def differences(own: OwnTable, nft: NftRuleset | None) -> tuple[str, str]:
     """(expected, found) for people; '' where there is no table."""
     found = nft.tables.get((FAMILY, own.name)) if nft else None
     there = table_text(found, writable=False) if found else []
-    note = ["# dormant: the table does nothing"] if found and found.dormant else []
+    note = ["# the table has flags; a dormant one does nothing"] if found and found.flags else []
     return "\n".join(table_text(own.as_table)), "\n".join([*note, *there])
 
 
