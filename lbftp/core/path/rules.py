@@ -269,9 +269,14 @@ def _tracks(found: Rule) -> bool:
 
 
 def _line(found: Rule, names: Names, inner: tuple[Line, ...]) -> Line:
-    conditions = tuple(_conditions(found.tokens, names))
+    conditions: list[Condition] = []
+    for condition in _conditions(found.tokens, names):
+        conditions.append(condition)
+        if condition.never:
+            # Most rules of a router are about others: the rest of them need not be understood.
+            break
     to = found.tokens[found.tokens.index("--to-source") + 1 :][:1] if "--to-source" in found.tokens else ()
-    return Line(found.text, found.target, conditions, _xmark(found), inner, "".join(to))
+    return Line(found.text, found.target, tuple(conditions), _xmark(found), inner, "".join(to))
 
 
 def _xmark(found: Rule) -> tuple[int, int] | None:
