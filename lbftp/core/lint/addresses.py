@@ -137,7 +137,7 @@ def _needless(spec: ClusterSpec) -> Iterator[Problem]:
                 field_of("floating", side.family),
                 f"With {spec.forwarding} real servers answer clients directly: nobody needs the internal floating "
                 f"address {side.floating}.",
-                "Leave it empty, and let no server answer through the routers: they drop what comes from their own VIP.",
+                "Leave it empty, and let no server answer through the routers, which drop what comes from their VIP.",
             )
 
 

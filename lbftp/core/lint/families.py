@@ -12,9 +12,8 @@ from lbftp.core.spec import FAMILIES, ClusterSpec, Family, RouterSpec
 
 def _servers(spec: ClusterSpec) -> Iterator[Problem]:
     for side in spec.sides if spec.real_servers else ():
-        there = spec.servers(side.family)
-        lacking = [s.name for s in spec.real_servers if s not in there]
-        if not there:
+        lacking = [s.name for s in spec.real_servers if s.at(side.family) is None]
+        if len(lacking) == len(spec.real_servers):
             yield error(
                 "FTP051",
                 "real_servers",

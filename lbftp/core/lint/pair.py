@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -57,8 +58,8 @@ def _weights(spec: ClusterSpec) -> Iterator[Problem]:
 def _names(spec: ClusterSpec) -> Iterator[Problem]:
     """Findings, runs and graphs name machines by these names alone."""
     names = [r.name for r in spec.routers] + [s.name for s in spec.real_servers]
-    folded = [name.lower() for name in names]
-    doubled = sorted({name for name in names if folded.count(name.lower()) > 1})
+    count = Counter(name.lower() for name in names)
+    doubled = sorted({name for name in names if count[name.lower()] > 1})
     if doubled:
         yield warning(
             "FTP006",
