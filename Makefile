@@ -23,7 +23,7 @@ export LBFTP_VAR = $(VAR)
 export LBFTP_LAB_DIR ?= $(VAR)/lab
 unexport DJANGO_SETTINGS_MODULE
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-core test-web test-ops test-browser test-lab lint format lab-up lab-reset lab-down bench clean \
+.PHONY: help demo run test test-core fuzz test-web test-ops test-browser test-lab lint format lab-up lab-reset lab-down bench clean \
         ready-run ready-dev ready-test
 
 help: ## what there is
@@ -49,6 +49,9 @@ test: ready-test ## all tests: core, web, services, sockets, processes, browser,
 
 test-core: ready-test ## the pure core and the layers; seconds
 	@$(PYTEST) $(filter $(EARLY),$(TESTS))
+
+fuzz: ready-test ## 100,000 damaged texts for the readers of what routers answer
+	@LBFTP_FUZZ=100000 $(PYTEST) tests/core/test_fuzz.py
 
 test-web: ready-test ## pages, services, sockets, command line, documents
 	@$(PYTEST) $(WEB)

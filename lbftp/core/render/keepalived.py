@@ -43,7 +43,7 @@ def files(spec: ClusterSpec, router: RouterSpec) -> dict[str, str]:
     found = {path(spec.name): text(spec, router)}
     if grouped(spec):
         found[group_path(spec.group)] = _group_text(spec, router)
-        found[member_path(spec.group, spec.name)] = f"{_public(spec)}\n"
+        found[member_path(spec.group, spec.name)] = "\n".join([*header(spec.name), _public(spec)]) + "\n"
     return found
 
 
