@@ -9,13 +9,16 @@ from typing import Final
 
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.specs import other_specs, spec_of
+from lbftp.core.lint import lint_others
 from lbftp.core.observe.observed import Platform
 from lbftp.core.render.ftp_host import Host, host
-from lbftp.core.render.ftpd import TITLES, Snippet, conflicts, snippets, unable
+from lbftp.core.render.ftpd import TITLES, Snippet, snippets, unable
 from lbftp.core.render.ftpd_parts import names_vip
 from lbftp.core.spec import ClusterSpec, SpecError, from_json
 
 _LEFT_OUT: Final = "some clients could not connect"
+# Rules about clusters that have a real server in common: mode, range, VIP, default route.
+_SHARED: Final = frozenset({"FTP200", "FTP201", "FTP202", "FTP203"})
 _FAMILIES: dict[Platform, str] = {"debian": "Debian, Ubuntu", "redhat": "Red Hat, Fedora"}
 
 
@@ -76,7 +79,7 @@ def part(cluster: Cluster) -> FtpServers | None:
         host(spec),
         _daemons(spec),
         tuple((TITLES[daemon], reason) for daemon, reason in unable(spec)),
-        conflicts(spec, others),
+        tuple(f"{p.reason} {p.remedy}" for p in lint_others(spec, others) if p.code in _SHARED),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from ipaddress import IPv4Address
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,8 +13,8 @@ from hypothesis import strategies as st
 from lbftp.core.ftpd_findings import server_findings
 from lbftp.core.observe.ftpd import Daemon
 from lbftp.core.render.ftp_host import Host, host
-from lbftp.core.render.ftpd import DAEMONS, Snippet, conflicts, snippet, snippets, unable
-from lbftp.core.spec import ClusterSpec, PortRange, RealServerSpec, SpecError
+from lbftp.core.render.ftpd import DAEMONS, Snippet, snippet, snippets, unable
+from lbftp.core.spec import PortRange, SpecError
 from tests.core.cases import GUIDE, golden, guide
 from tests.core.ftpd_cases import IPV6, ONLY_IPV6, SPECS, advertise, read
 
@@ -90,29 +89,6 @@ def test_only_servers_behind_nat_need_the_routers_for_their_way_out() -> None:
 def test_without_ipv4_no_arp_is_to_be_silenced() -> None:
     files = host(advertise(forwarding="DR", **ONLY_IPV6)).files
     assert [file.path for file in files] == ["/etc/systemd/system/lbftp-ftp-vip.service"]
-
-
-OTHER = RealServerSpec("ftp9", GUIDE.real_servers[0].address)
-
-
-@pytest.mark.parametrize(("spec", "other", "said"), [
-    (GUIDE, advertise(name="tls"), ["and for ftp PASV must not be told an address: the helper there rewrites it"]),
-    (advertise(), guide(name="plain"), ["and for plain PASV must not be told an address: the helper"]),
-    (advertise(), advertise(name="two", vip=IPv4Address("192.0.2.101")), ["whose VIP is 192.0.2.101, and PASV can name only one"]),
-    (advertise(), advertise(name="near", forwarding="DR"), ["the client comes to its VIP itself"]),
-    (GUIDE, guide(name="two", passive=PortRange(1024, 2000)), ["a daemon has one range"]),
-    (GUIDE, guide(name="two", real_servers=(OTHER,)), []),
-    (GUIDE, advertise(name="tls", control_ports=(2121,)), []),
-    (GUIDE, advertise(name="six", **ONLY_IPV6), []),
-    (GUIDE, advertise(name="apart", real_servers=(RealServerSpec("x", GUIDE.vip),)), []),
-    (GUIDE, GUIDE, []),
-])  # fmt: skip
-def test_clusters_that_share_a_server_are_told_of_each_other(
-    spec: ClusterSpec, other: ClusterSpec, said: list[str]
-) -> None:
-    found = conflicts(spec, [other])
-    assert len(found) == len(said)
-    assert all(part in text and text.startswith("ftp1") for part, text in zip(said, found, strict=True))
 
 
 def test_other_than_numbers_and_addresses_is_not_rendered() -> None:

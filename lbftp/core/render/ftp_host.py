@@ -69,8 +69,8 @@ def _direct(spec: ClusterSpec) -> Host:
     return Host(
         tuple(_now(spec, name)),
         tuple(file for file in files if len(file.lines) > 2),
-        "Packets come with the VIP as they are, so every server has it, and must not answer ARP for it. No route "
-        "through the routers is needed: answers go straight to the clients.",
+        "Packets come with the VIP as they are, so every server has it, and must not answer ARP for it. Its "
+        "default route must not lead through the routers: they drop packets that come from their own VIP.",
         f"Instead of the unit: {_addresses(spec)} for lo, in a .network file (systemd-networkd) or as up commands in "
         "/etc/network/interfaces (ifupdown).",
     )
