@@ -87,6 +87,16 @@ def test_kinds_of_clients(changes: dict[str, Any], client: Client, expected: tup
     assert (found.outcome, expected[1] in found.reason) == (expected[0], True), found.reason
 
 
+def test_hops_name_the_rules() -> None:
+    mark = "-d 192.0.2.100 -p tcp --dport 10000:20000 -j MARK --set-xmark 0x15/0xffffffff"
+    nat = "-s 10.0.50.0/24 -p tcp --sport 20 -j MASQUERADE"
+    promised_, found = state_from_spec(GUIDE), state_from_observed(GUIDE, pair("applied")["r1"])
+    for state, prefix in ((promised_, ""), (found, "-A LBFTP-ftp ")):
+        bys = [hop.by.replace(" -m tcp", "").replace("/32", "") for hop in predict(state)["epsv"].hops]
+        assert prefix + mark in bys
+        assert state.texts.source_nat.replace(" -m tcp", "") == prefix + nat
+
+
 SERVER = FtpServer("vsftpd", (10000, 20000), 300)
 
 

@@ -23,12 +23,14 @@ from lbftp.core.path.rules import (
     about,
     chain,
     ports_named,
+    ports_of,
     run,
     tracking_rule,
 )
 from lbftp.core.path.servers import with_servers
 from lbftp.core.path.state import CONTROL, State, Texts
 from lbftp.core.promise import Client, data_port, data_ports, marked_data_ports
+from lbftp.core.render import iptables
 from lbftp.core.spec import ClusterSpec, Family, Side
 
 # EPSV and EPRT came to ip_vs_ftp with commit d12e12299a69 (read, not measured).
@@ -71,7 +73,12 @@ def state_from_spec(spec: ClusterSpec, client: Client | None = None, servers: Se
     state = with_servers(state, servers, str(side.vip), _own(spec, side))
     rule = _promised_nat(spec)
     covered = state.data_port in data_ports(spec)
-    return replace(state, source_nat=rule if covered else "", conntrack=bool(rule) and not covered)
+    return replace(
+        state,
+        source_nat=rule if covered else "",
+        conntrack=bool(rule) and not covered,
+        texts=_rendered(spec, client.family, state.from_port),
+    )
 
 
 def state_from_observed(
@@ -99,6 +106,16 @@ def state_from_observed(
     )
     state = with_servers(_with_service(state, side, observed), servers, str(side.vip), _own(spec, side))
     return _with_rules(state, observed, names, str(side.vip))
+
+
+def _rendered(spec: ClusterSpec, family: Family, port: int) -> Texts:
+    """The rules that a router of the cluster gets, in iptables' words; `port` is where active connections come from."""
+    if not spec.routers:
+        return Texts()
+    rules = [r for own in iptables.chains(spec, spec.routers[0], Ruleset(), family) for r in own.rules]
+    marks = [(p, r.text) for r in rules if r.target == "MARK" for p in ports_of(r, "--dport")]
+    nat = (r.text for r in rules if r.target != "MARK" and any(port in p for p in ports_of(r, "--sport")))
+    return Texts(tuple(marks), next(nat, ""))
 
 
 def _side(spec: ClusterSpec, family: Family) -> Side:

@@ -261,6 +261,12 @@ def ports_named(lines: Sequence[Line], what: str) -> Iterator[Ports]:
         yield from ports_named(here.inner, what)
 
 
+def ports_of(found: Rule, option: str) -> tuple[Ports, ...]:
+    """The ports that a rule names behind `option` (--sport, --dport); () for none."""
+    words = dict(zip(found.tokens, found.tokens[1:], strict=False))
+    return tuple(_ports(words.get(option, "")))
+
+
 def _tracks(found: Rule) -> bool:
     if _TRACKING.isdisjoint(found.tokens):
         return False

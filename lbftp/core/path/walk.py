@@ -226,7 +226,7 @@ def _told(state: State, told: str | None, blind: str) -> Hops:
 
 def _by_helper(state: State) -> str:
     tracking = state.texts.tracking or state.texts.source_nat
-    return "ip_vs_ftp" + (f"; tracking by {tracking}" if tracking else "")
+    return "ip_vs_ftp" + (f"; connections are tracked because of: {tracking}" if tracking else "")
 
 
 def _prepared(mode: Mode, told: str | None, port: int) -> Hops:
