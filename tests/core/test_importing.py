@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lbftp.core.importing import Proposal, propose
-from lbftp.core.observe import facts, iptables, ipvs
+from lbftp.core.observe import facts, iptables, ipvs, nftables
 from lbftp.core.observe.iptables import Chain, Ruleset
 from lbftp.core.observe.keepalived import INCLUDE_LINE, MAIN, promised
+from lbftp.core.observe.nftables import NftRuleset
 from lbftp.core.observe.observed import Facts, Observed, Unit
 from lbftp.core.render import desired, keepalived
-from lbftp.core.spec import ClusterSpec
+from lbftp.core.render.artifact import OwnChain
+from lbftp.core.spec import ClusterSpec, RouterSpec
 from tests.core.cases import GUIDE, golden
 from tests.core.strategies import sound_specs
 
@@ -26,7 +29,7 @@ CASES = sorted(p.name for p in DATA.iterdir())
 
 
 def router(folder: Path) -> Observed:
-    """A router from its folder: `addr`, `iptables`, `ip6tables`, `ipvs`, `modules`, `os` as printed, and `etc`."""
+    """A router from its folder: `addr`, `iptables`, `ip6tables`, `ipvs`, `nft`, `modules`, `os` as printed, and `etc`."""
 
     def printed(name: str) -> str:
         file = folder / name
@@ -50,6 +53,7 @@ def router(folder: Path) -> Observed:
         units={},
         running6=iptables.parse(printed("ip6tables")),
         saved6=iptables.parse(files.get(known.saved_path(6)) or ""),
+        nft=nftables.parse(printed("nft")) if printed("nft") else None,
     )
 
 
@@ -137,53 +141,59 @@ def test_what_two_routers_have_differently_is_told() -> None:
     }
 
 
-def rendered(spec: ClusterSpec, filter_drops: bool = False) -> dict[str, Observed]:
-    """The routers of `spec` as an apply leaves them."""
-    return {r.name: _applied(spec, r.name, filter_drops) for r in spec.routers}
+def rendered(spec: ClusterSpec, filter_drops: bool = False, native: tuple[str, ...] = ()) -> dict[str, Observed]:
+    """The routers of `spec` as an apply leaves them; those in `native` use nftables."""
+    return {r.name: _applied(spec, r, filter_drops, r.name in native) for r in spec.routers}
 
 
-def _applied(spec: ClusterSpec, name: str, filter_drops: bool) -> Observed:
-    spec_router = spec.router(name)
+def _fresh(router: RouterSpec, filter_drops: bool, native: bool) -> Observed:
     policy = "DROP" if filter_drops else "ACCEPT"
     before = Ruleset({"filter": {n: Chain(n, policy) for n in ("INPUT", "FORWARD")}})
-    interfaces = {
-        n: tuple(a for a in own if a is not None)
-        for n, own in (
-            (spec_router.internal_interface, (spec_router.internal_address, spec_router.internal_address6)),
-            (spec_router.public_interface, (spec_router.public_address, spec_router.public_address6)),
-        )
-    }
-    empty = Observed(
-        router=name,
-        facts=Facts(name, "debian", "Debian", "6.1", "2.2.7", "1.8.9", interfaces, frozenset()),
+    sides = (
+        (router.internal_interface, (router.internal_address, router.internal_address6)),
+        (router.public_interface, (router.public_address, router.public_address6)),
+    )
+    interfaces = {name: tuple(a for a in own if a is not None) for name, own in sides}
+    unit = "nftables.service" if native else "netfilter-persistent.service"
+    return Observed(
+        router=router.name,
+        facts=Facts(router.name, "debian", "Debian", "6.1", "2.2.7", "1.8.9", interfaces, frozenset()),
         modules=frozenset(),
         sysctls={},
         running=before,
         saved=before,
         services={},
         files={MAIN: INCLUDE_LINE + "\n"},
-        units={"netfilter-persistent.service": Unit("netfilter-persistent.service", True, "active", "enabled")},
+        units={unit: Unit(unit, True, "active", "enabled")},
         running6=before,
         saved6=before,
+        nft=NftRuleset(),
     )
-    wanted = desired(spec, empty)
+
+
+def _applied(spec: ClusterSpec, router: RouterSpec, filter_drops: bool, native: bool) -> Observed:
+    fresh = _fresh(router, filter_drops, native)
+    wanted = desired(spec, fresh)
+    assert (wanted.table is not None) == native
+    table = wanted.table.as_table if wanted.table else None
     return dataclasses.replace(
-        empty,
+        fresh,
         modules=frozenset(wanted.modules),
         running=_ruleset(wanted.chains_of(4)),
         running6=_ruleset(wanted.chains_of(6)),
         services={s.key: s for s in wanted.services},
-        files={**empty.files, **{f.path: f.text for f in wanted.files}},
+        files={**fresh.files, **{f.path: f.text for f in wanted.files}},
         module_parameters={"ip_vs_ftp.ports": ",".join(map(str, wanted.helper_ports))} if wanted.helper_ports else {},
+        nft=NftRuleset({(table.family, table.name): table} if table else {}),
     )
 
 
-def _ruleset(chains: tuple[object, ...]) -> Ruleset:
+def _ruleset(chains: tuple[OwnChain, ...]) -> Ruleset:
     tables: dict[str, dict[str, Chain]] = {}
     for own in chains:
-        table = tables.setdefault(own.table, {})  # type: ignore[attr-defined]
-        table[own.name] = Chain(own.name, "-", own.rules)  # type: ignore[attr-defined]
-        table[own.builtin] = Chain(own.builtin, "ACCEPT", (own.jump,))  # type: ignore[attr-defined]
+        table = tables.setdefault(own.table, {})
+        table[own.name] = Chain(own.name, "-", own.rules)
+        table[own.builtin] = Chain(own.builtin, "ACCEPT", (own.jump,))
     return Ruleset(tables)
 
 
@@ -204,9 +214,9 @@ def with_promises(spec: ClusterSpec, observed: dict[str, Observed]) -> dict[str,
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(sound_specs(), st.booleans())
-def test_what_lbftp_rendered_comes_back(spec: ClusterSpec, filter_drops: bool) -> None:
-    (proposal,) = propose(with_promises(spec, rendered(spec, filter_drops)))
+@given(sound_specs(), st.booleans(), st.sampled_from(((), ("r1",), ("r1", "r2"))))
+def test_what_lbftp_rendered_comes_back(spec: ClusterSpec, filter_drops: bool, native: tuple[str, ...]) -> None:
+    (proposal,) = propose(with_promises(spec, rendered(spec, filter_drops, native)))
     assert proposal.problem == ""
     assert proposal.spec == shown(spec)
     assert proposal.in_the_way == ()
@@ -236,6 +246,32 @@ def test_without_that_line_what_routers_show_comes_back(spec: ClusterSpec) -> No
 
 def _without_promises(text: str | None) -> str | None:
     return text and "".join(line for line in text.splitlines(True) if not line.startswith(promised.PREFIX))
+
+
+def test_two_clusters_of_a_pair_come_back_each_by_itself() -> None:
+    one = dataclasses.replace(GUIDE, vrrp=dataclasses.replace(GUIDE.vrrp, group="pair"))
+    two = dataclasses.replace(
+        one, name="tls", vip=IPv4Address("192.0.2.101"), mark=22, mode="advertise", tls=True, implicit_ports=(990,),
+        vrrp=dataclasses.replace(one.vrrp, vrid=22), expected_sessions=700,
+    )  # fmt: skip
+    first, second = with_promises(one, rendered(one)), with_promises(two, rendered(two))
+    both = {name: _beside(first[name], second[name]) for name in first}
+    assert [p.spec for p in propose(both)] == [one, two]
+    assert all(p.left == () and p.in_the_way == () for p in propose(both))
+
+
+def _beside(one: Observed, two: Observed) -> Observed:
+    tables = {
+        table: {**two.running.tables.get(table, {}), **one.running.tables.get(table, {})}
+        for table in {*one.running.tables, *two.running.tables}
+    }
+    return dataclasses.replace(
+        one,
+        modules=one.modules | two.modules,
+        running=Ruleset(tables),
+        services={**one.services, **two.services},
+        files={**two.files, **one.files},
+    )
 
 
 def test_no_damage_to_what_routers_hold_breaks_an_import() -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from lbftp.core.importing.rules import Marking, Ports, WayOut, host, network
 from lbftp.core.observe.nftables import NftChain, NftRule, NftTable, Statement
 from lbftp.core.observe.observed import Observed
+from lbftp.core.render.nft_words import shown
 from lbftp.core.spec import Family
 from lbftp.core.spec.values import Address, Network
 
@@ -24,7 +25,7 @@ def markings(observed: Observed) -> list[Marking]:
         if not mark or not ports:
             continue
         place, own = f"nft {table.family} {table.name} {chain.name}", _own(table)
-        text = rule.comment or " ".join(rule.statements)
+        text = shown(rule)
         known = {("ip", "daddr"), ("ip6", "daddr"), ("tcp", "dport")}
         odd = any(left not in known for left in _lefts(rule))
         for family, address in _targets(rule, table):
@@ -37,9 +38,10 @@ def ways_out(observed: Observed) -> list[WayOut]:
     found = []
     for table, chain, rule in _rules(observed):
         action = next((e for e in rule.expressions if "masquerade" in e or "snat" in e), None)
-        if action is None:
+        if action is None or ("tcp", "dport") in _lefts(rule):
+            # Clients listen on any port in active mode: a rule for some ports is for something else.
             continue
-        place, text = f"nft {table.family} {table.name} {chain.name}", rule.comment or " ".join(rule.statements)
+        place, text = f"nft {table.family} {table.name} {chain.name}", shown(rule)
         snat = action.get("snat")
         address = str(snat.get("addr", "")) if isinstance(snat, dict) else ""
         ports = _ports(_right(rule, "tcp", "sport"))

@@ -104,6 +104,9 @@ def _way_out(where: _Where, rule: Rule) -> WayOut | None:
     options = _options(rule)
     if where.table != "nat" or rule.target not in {"MASQUERADE", "SNAT"} or options.get("-p", "tcp") != "tcp":
         return None
+    if {"--dport", "--dports"} & set(options):
+        # Clients listen on any port in active mode, so this one is for something else.
+        return None
     ports = port_ranges(options.get("--sport") or options.get("--sports") or "")
     address = options.get("--to-source", "")
     if where.family == 4:
