@@ -13,6 +13,7 @@ from lbftp.core.observe.observed import Observed
 from lbftp.core.plan import Plan, plan
 from lbftp.core.preflight import preflight
 from lbftp.core.problem import Problem, errors
+from lbftp.core.render import nftables
 from workers.errors import WorkError
 from workers.observe import connected, look
 from workers.outcome import Outcome, seen, spec_of
@@ -55,9 +56,11 @@ def facts_json(observed: Observed) -> dict[str, Any]:
         "kernel": known.kernel,
         "keepalived": known.keepalived,
         "iptables": known.iptables,
+        "nft": known.nft,
+        "firewall": observed.firewall,
         "interfaces": [{"name": n, "addresses": [str(a) for a in found]} for n, found in known.interfaces.items()],
-        "firewall_unit": known.firewall_unit,
-        "rules_path": known.rules_path,
+        "firewall_unit": known.firewall_unit if observed.firewall == "iptables" else f"{observed.firewall}.service",
+        "rules_path": nftables.MAIN[known.platform] if observed.firewall == "nftables" else known.rules_path,
         "modules": sorted(m for m in observed.modules if m.startswith(("ip_vs", "nf_"))),
         "warnings": _warnings(observed),
     }
@@ -67,7 +70,9 @@ def _warnings(observed: Observed) -> list[str]:
     found = []
     if not observed.facts.keepalived:
         found.append("keepalived is not installed: install the package keepalived.")
-    if not observed.unit(observed.facts.firewall_unit).exists:
+    if observed.firewall == "firewalld":
+        found.append("firewalld owns the packet filter: no cluster can be applied until iptables or nftables does.")
+    elif observed.firewall == "iptables" and not observed.unit(observed.facts.firewall_unit).exists:
         found.append(f"There is no unit {observed.facts.firewall_unit} to load saved rules at boot.")
     return found + [f"{name} cannot be read: {text.strip()}" for name, text in sorted(observed.others.items())]
 
