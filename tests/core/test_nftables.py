@@ -228,6 +228,19 @@ def test_filters_that_lose_nothing_are_no_matter() -> None:
     assert nftables.foreign_drops(guide(mode="advertise"), R1, NftRuleset()) == []
 
 
+def test_firewalld_would_lose_it_whatever_others_accept() -> None:
+    """The rules of firewalld 1.3.3 after a reload: our iptables rules were gone, our table was left, and its own chains
+    end in a rejection that neither reaches. In advertise mode it drops answers as invalid before any zone is asked."""
+    found = parse((DATA / "filter" / "firewalld-1.3.3.json").read_text())
+    own = nftables.table(GUIDE, R1)
+    assert nftables.in_step(own, found)
+    told = dict(nftables.foreign_drops(CASES["tls"], R1, found))
+    assert told["chain filter_INPUT of table inet firewalld"][:2] == [LOST_MARK, LOST_VRRP]
+    answers = "ip saddr 10.0.50.0/24 tcp sport 10000-20000 accept"
+    assert answers in told["chain filter_FORWARD of table inet firewalld"]
+    assert answers not in dict(nftables.foreign_drops(GUIDE, R1, found))["chain filter_FORWARD of table inet firewalld"]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-2, 70000) | st.sampled_from(["accept", "ip", "mark", "", "::1.2.3.4", "a/b"]) | st.text(max_size=4),
     lambda inner: st.lists(inner, max_size=3)

@@ -51,12 +51,14 @@ def _unquoted(word: str) -> str:
 
 def normal(given: Sequence[str]) -> tuple[str, ...]:
     """Tokens of a rule (without `-A CHAIN`) in normal form."""
-    heads: list[tuple[int, list[str]]] = []
+    heads: list[tuple[int, tuple[str, ...]]] = []
     rest: list[str] = []
-    end: list[str] = []
+    end: tuple[str, ...] = ()
     protocol = match = ""
     for option, values, negated in _options(given):
-        tokens = ["!"] * negated + _normal_option(option, values, match)
+        tokens = _normal_option(option, tuple(values), match if option == "--set" else "")
+        if negated:
+            tokens = ("!", *tokens)
         if option == "-m":
             match = tokens[-1]
             if _goes_without_saying(match, protocol):
@@ -74,7 +76,7 @@ def normal(given: Sequence[str]) -> tuple[str, ...]:
     return (*(t for _, tokens in heads for t in tokens), *rest, *end)
 
 
-def _rank(head: tuple[int, list[str]]) -> int:
+def _rank(head: tuple[int, tuple[str, ...]]) -> int:
     return head[0]
 
 
@@ -114,25 +116,26 @@ def _goes_without_saying(match: str, protocol: str) -> bool:
     return match == protocol or (protocol == "ipv6-icmp" and match in {"icmp6", "icmpv6"})
 
 
-def _says_nothing(option: str, tokens: list[str]) -> bool:
+def _says_nothing(option: str, tokens: tuple[str, ...]) -> bool:
     """A condition that every packet meets; iptables-save leaves it out."""
     if tokens[0] == "!":
         return False
     return tokens[-1] == "+" if option in {"-i", "-o"} else tokens[-1] in _EVERYWHERE or tokens[-1] in {"all", "0"}
 
 
-def _normal_option(option: str, values: list[str], match: str) -> list[str]:
+@lru_cache(maxsize=8192)  # few options make up most rules
+def _normal_option(option: str, values: tuple[str, ...], match: str) -> tuple[str, ...]:
     if not values:
-        return list(_SYN) if option == "--syn" else [option]
+        return _SYN if option == "--syn" else (option,)
     if reader := _VALUES.get(option):
-        return [option, *map(reader, values)]
+        return (option, *map(reader, values))
     if option in _MARKERS:
         return _set_mark(option, values[0])
     if option == "--state":
-        return ["--ctstate", _states(values[0])]
+        return ("--ctstate", _states(values[0]))
     if option == "--set" and match == "set":
-        return ["--match-set", *values]
-    return [] if (option, values[0]) in _DEFAULTS else [option, *values]
+        return ("--match-set", *values)
+    return () if (option, values[0]) in _DEFAULTS else (option, *values)
 
 
 def _states(value: str) -> str:
@@ -142,7 +145,6 @@ def _states(value: str) -> str:
 _DEFAULTS: Final = frozenset({("--limit-burst", "5"), ("--nfmask", "0xffffffff"), ("--ctmask", "0xffffffff")})
 
 
-@lru_cache(maxsize=4096)
 def _address(value: str) -> str:
     """An address without its full prefix, a network without host bits; a name or a list stays."""
     try:
@@ -186,12 +188,12 @@ def _rate(value: str) -> str:
 _MARKERS: Final = frozenset({"--set-xmark", "--set-mark", "--or-mark", "--and-mark", "--xor-mark"})
 
 
-def _set_mark(option: str, value: str) -> list[str]:
+def _set_mark(option: str, value: str) -> tuple[str, str]:
     """Every way of marking as the one that is stored: mark = (mark & ~MASK) ^ VALUE (xt_mark.c, libxt_MARK.c)."""
     number, slash, masked = value.partition("/")
     found, mask = _integer(number), _integer(masked) if slash else _FULL
     if found is None or mask is None:
-        return [option, value]
+        return option, value
     if option == "--set-mark":
         mask |= found
     elif option == "--or-mark":
@@ -200,7 +202,7 @@ def _set_mark(option: str, value: str) -> list[str]:
         found, mask = 0, ~found & _FULL
     elif option == "--xor-mark":
         mask = 0
-    return ["--set-xmark", f"{found:#x}/{mask:#x}"]
+    return "--set-xmark", f"{found:#x}/{mask:#x}"
 
 
 def _mark(value: str) -> str:

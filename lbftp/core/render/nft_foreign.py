@@ -2,7 +2,8 @@
 
 Each need becomes packets whose properties are known only as ranges (any client, any port of the passive range). A
 condition then holds for all of them, for none, or that cannot be told; a verdict counts only if all conditions before
-it certainly hold. What iptables-nft put there shows partly as `xt`, which cannot be told either.
+it certainly hold. So an accept of some clients is none, and a blocklist loses nothing. What iptables-nft put there
+shows partly as `xt`, which cannot be told either.
 """
 
 from __future__ import annotations
@@ -76,8 +77,8 @@ def drops(needed: Sequence[tuple[Accept, Packet]], nft: NftRuleset, own: str) ->
         for chain in table.chains.values():
             lost = [n for n, p in needed if _meets(table, chain, n) and not passes(table, chain, p)]
             if lost:
-                lines = [_line(table, chain, need) for need in dict.fromkeys(lost)]
-                found.append((f"chain {chain.name} of table {table.family} {table.name}", lines))
+                lines = dict.fromkeys(_line(table, chain, need) for need in lost)
+                found.append((f"chain {chain.name} of table {table.family} {table.name}", [*lines]))
     return found
 
 
