@@ -146,8 +146,8 @@ def _rows(every: Sequence[Explanation], shown: Client, of: str, sessions: Sequen
 
 
 def _cell(one: Explanation, shown: Client, of: str, sessions: Sequence[dict[str, Any]]) -> Cell:
-    works = one.prediction.works
-    state = ("ok" if works else "bad") if one.promised else "idle"
+    looks = {"ok": "ok", "unknown": "warn"}
+    state = looks.get(one.prediction.outcome, "bad") if one.promised else "idle"
     current = replace(shown, pinned=False) == one.client
     return Cell(one, _query(one.client, of), state, _seen(one.client, sessions), current)
 

@@ -7,10 +7,13 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lbftp.core.observe import iptables, nftables
+from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.observed import Observed
-from lbftp.core.path import Client, Prediction, predict_mode, state_from_observed
+from lbftp.core.path import Client, Prediction, explain, predict_mode, state_from_observed
 from tests.core.cases import DATA, GUIDE, pair
 
 PRINTED = (DATA / "nft-path.json").read_text()
@@ -19,6 +22,9 @@ PRINTED = (DATA / "nft-path.json").read_text()
 def router(text: str = PRINTED) -> Observed:
     """The recorded router with nftables in place of iptables."""
     return dataclasses.replace(pair("applied")["r1"], running=iptables.Ruleset(), nft=nftables.parse(text))
+
+
+NATIVE = router()
 
 
 def without(words: str) -> str:
@@ -76,6 +82,37 @@ LIMIT = {"limit": {"rate": 3, "per": "minute"}}
 def test_what_decides(text: str, mode: str, expected: tuple[str, str]) -> None:
     found = explained(mode, text)
     assert (found.outcome, expected[1] in found.reason) == (expected[0], True), found.reason
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["drop", "@bad", "tcp", "state", "10.0.0.0/8", "meta"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["set", "range", "prefix", "addr"]), inner)
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 400), JSON)
+def test_any_rules_that_can_be_read_give_a_prediction(place: int, value: Any) -> None:
+    """One value somewhere in the rules is another one."""
+    count = 0
+
+    def changed(node: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == place:
+            return value
+        if isinstance(node, dict):
+            return {key: changed(inner) for key, inner in node.items()}
+        return [changed(inner) for inner in node] if isinstance(node, list) else node
+
+    try:
+        read = nftables.parse(json.dumps(changed(json.loads(PRINTED))))
+    except ObserveError:
+        return
+    explain(GUIDE, None, dataclasses.replace(NATIVE, nft=read))
 
 
 def test_tables_of_iptables_are_not_read_twice() -> None:

@@ -26,7 +26,7 @@ class Explanation:
 
     @property
     def kept(self) -> bool:
-        return self.prediction.works or not self.promised
+        return self.prediction.outcome in {"ok", "unknown"} or not self.promised
 
     def to_json(self) -> dict[str, Any]:
         return {**self.prediction.to_json(), "client": asdict(self.client), "promised": self.promised}

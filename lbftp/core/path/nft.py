@@ -18,6 +18,8 @@ _QUIET: Final = frozenset({"counter", "log", "comment", "xt"})
 _META: Final = {"iifname": "inward", "iif": "inward", "oifname": "outward", "oif": "outward"}
 # Statements that are not understood and could decide, whatever else is in the rule.
 _ACTING: Final = frozenset({"vmap", "mangle", "queue", "fwd", "dup", "tproxy", "synproxy"})
+# What a rule of a form that nobody foresaw leads to.
+_STRANGE: Final = (KeyError, TypeError, ValueError, AttributeError)
 _SIGNS: Final = {"==": "", "!=": " !="}
 
 
@@ -35,7 +37,7 @@ def read(found: NftRule, family: Family, names: Names) -> Reading:
     """Never raises: a rule of a form that nobody foresaw is doubtful."""
     try:
         return _read(found, family, names)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except _STRANGE:
         return Reading(Line(" ".join(found.statements), ""), doubtful=True, jump="")
 
 
@@ -157,8 +159,11 @@ def _ports(value: Any) -> Ports | None:
 
 
 def written(found: NftRule) -> str:
-    """The rule in nft's own words, near enough to be found in `nft list ruleset`."""
-    return " ".join(_statement(kind, value) for s in found.expressions for kind, value in s.items())
+    """The rule in nft's own words, near enough to be found in `nft list ruleset`; in JSON if it has no known form."""
+    try:
+        return " ".join(_statement(kind, value) for s in found.expressions for kind, value in s.items())
+    except _STRANGE:
+        return " ".join(found.statements)
 
 
 def _statement(kind: str, value: Any) -> str:
