@@ -20,7 +20,9 @@ _DEFINITION: Final = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 _USE: Final = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*)(?=\s|$))")
 _SEQUENCE: Final = re.compile(r"~SEQ(x?)\(\s*(\w+)\s*((?:,\s*-?(?:0x)?[0-9A-Fa-f]{1,8}\s*){1,3})\)\s*(.*)", re.DOTALL)
 _DEEPEST: Final = 32
-_MOST_LINES: Final = 50_000
+_MOST_LINES: Final = 200_000
+# Lines that definitions and sequences make of others.
+_MOST_MADE: Final = 5_000
 _LONGEST_LINE: Final = 100_000
 _MOST_CHARACTERS: Final = 5_000_000
 _MOST_STEPS: Final = 4096
@@ -96,6 +98,7 @@ class _Reader:
     remarks: list[Remark] = field(default_factory=list)
     lines: int = 0
     characters: int = 0
+    made: int = 0
 
     def file(self, path: str) -> Iterator[tuple[str, Segment]]:
         text = self.files.get(path)
@@ -177,7 +180,8 @@ class _Reader:
     def _count(self, path: str, line: str, depth: int) -> None:
         self.lines += 1
         self.characters += len(line)
-        most = self.lines > _MOST_LINES or self.characters > _MOST_CHARACTERS
+        self.made += depth > 0
+        most = self.lines > _MOST_LINES or self.made > _MOST_MADE or self.characters > _MOST_CHARACTERS
         if most or len(line) > _LONGEST_LINE or depth > _DEEPEST:
             raise ObserveError(path, f"is too long, or becomes so by its definitions: {line[:60]!r}")
 
