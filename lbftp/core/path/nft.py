@@ -153,9 +153,8 @@ def _values(right: Any) -> Iterator[Any]:
 
 
 def _ports(value: Any) -> Ports | None:
-    if isinstance(value, int):
-        return Ports(value, value)
-    return Ports(*value) if isinstance(value, tuple) else None
+    low, high = value if isinstance(value, tuple) else (value, value)
+    return Ports(low, high) if type(low) is int and type(high) is int and 0 <= low <= high <= 65535 else None
 
 
 def written(found: NftRule) -> str:
