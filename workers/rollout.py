@@ -63,10 +63,16 @@ class Rollout:
         return f"run-{self.job.run_id}-{self.name}"
 
     def order(self) -> list[str]:
-        """Routers with steps, the backup before whoever holds the VIP; by priority while nobody does."""
+        """Routers with steps, the backup before whoever holds the VIP; by priority while nobody does.
+
+        For a cluster that joins a group without preemption it is the other way round: its new address has to come up
+        where the group is, because nothing would move it there afterwards.
+        """
         holder = master(self.spec, self.before)
         names = [r.router for r in self.plan.routers if r.steps]
-        return sorted(names, key=lambda n: (n == holder, self.spec.router(n).priority, n))
+        waiting = not self.spec.vrrp.preempt or self.spec.vrrp.preempt_delay > 0
+        turned = waiting and any(r.phase("join") for r in self.plan.routers)
+        return sorted(names, key=lambda n: (n == holder, self.spec.router(n).priority, n), reverse=turned)
 
 
 def roll_out(rollout: Rollout) -> None:
@@ -76,6 +82,7 @@ def roll_out(rollout: Rollout) -> None:
         with connected(rollout.job.routers, rollout.limits) as pair:
             _checkpoint(rollout, pair)
             _phase(rollout, pair, "run", "apply", "Apply, the backup router first")
+            _phase(rollout, pair, "join", "join", "Join the VRRP group that runs already")
         # Proven over fresh connections: the old ones would live on behind a rule that locks everybody else out.
         with connected(rollout.job.routers, rollout.limits) as pair:
             _prove(rollout, pair)
@@ -107,6 +114,8 @@ def _checkpoint(rollout: Rollout, pair: Pair) -> None:
 
 
 def _phase(rollout: Rollout, pair: Pair, phase: str, name: str, title: str) -> None:
+    if not any(r.phase(phase) for r in rollout.plan.routers):
+        return
     rollout.report.phase(name, title)
     for router in rollout.order():
         steps = rollout.plan.router(router).phase(phase)

@@ -24,6 +24,7 @@ _TITLES = {
     "checkpoint": "Way back",
     "apply": "Running system",
     "prove": "Proof",
+    "join": "Joined to its group",
     "persist": "Kept over a reboot",
     "look-again": "Look again",
     "restore": "Put back",

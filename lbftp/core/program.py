@@ -76,6 +76,23 @@ await() {
   return 1
 }
 
+# holds ADDRESS: whether an interface has it now.
+holds() { ip -o addr show to "$1" | grep -q .; }
+
+# together VIPS FLOATING: waits until this router holds all of both or none.
+together() {
+  tries=0
+  while [ "$tries" -lt 60 ]; do
+    all=0; none=0
+    for address in $1 $2; do if holds "$address"; then all=$((all + 1)); else none=$((none + 1)); fi; done
+    [ "$all" -eq 0 ] && return 0
+    [ "$none" -eq 0 ] && return 0
+    tries=$((tries + 1)); sleep 0.5
+  done
+  echo "after 30 s this router still holds only some of $1 $2: VRRP does not pass between the routers for all of them"
+  return 1
+}
+
 # again MODULE: a module learns its options only when it is loaded, and cannot go while sessions use it.
 again() {
   modprobe -r "$1" && modprobe "$1" && return 0
@@ -345,6 +362,7 @@ _DO: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "check-keepalived": _check_keepalived,
     "write-file": _write_file,
     "remove-file": _remove_file,
+    "await-group": lambda p: _argv("together", " ".join(p["vips"]), " ".join(p["floating"])),
     "reload-keepalived": _reload,
     "add-service": _add_service,
     "set-service": lambda p: _argv("ipvsadm", "-E", *_service_options(p["key"], p)),

@@ -21,6 +21,10 @@ from lbftp.core.render.desired import Desired
 from lbftp.core.spec import FAMILIES, Family
 
 Params = dict[str, Any]
+# Differences after which keepalived has to read its files anew.
+_RELOADING: Final = frozenset(
+    {"keepalived-file", "script-file", "unwanted-file", "keepalived-include", "keepalived-stopped"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +108,15 @@ def _native(desired: Desired, observed: Observed) -> Step:
 def _keepalived(
     kinds: set[str], differences: Sequence[Difference], desired: Desired, observed: Observed
 ) -> Iterator[Step]:
-    files = kinds & {"keepalived-file", "script-file", "unwanted-file", "keepalived-include"}
-    if not files and "keepalived-stopped" not in kinds:
-        return
+    here = {d.kind for d in differences if d.phase == "run"} & _RELOADING
     main = observed.files.get(keepalived.MAIN)
     wanted = main_text(main or "")
-    if files:
+    if kinds & (_RELOADING - {"keepalived-stopped"}):
         own = {f.path: f.text for f in desired.of_keepalived()}
         check = {"main": wanted, "files": own, "gone": list(desired.unwanted)}
         why = "An unparsable file can end the daemon at a reload"
         yield Step("keepalived-check", "check-keepalived", "Have keepalived check its new files", "run", why, check)
-    yield from _files(differences, desired, observed, "script-file", "keepalived-file")
+    yield from _files(differences, desired, observed, "script-file", "keepalived-file", phase="run")
     for path in desired.unwanted:
         params = {"path": path, "before": observed.files.get(path), "mode": 0o755 if path.endswith(".check") else 0o644}
         yield Step(f"remove-{path}", "remove-file", f"Remove {path}", "run", "The cluster no longer needs it", params)
@@ -123,10 +125,26 @@ def _keepalived(
         title = f"{'Create' if main is None else 'Change'} {keepalived.MAIN}"
         why = "One line, at the end, includes our files"
         yield Step("keepalived-include", "write-file", title, "run", why, params)
+    if here:
+        yield _reload("keepalived-reload", "run", desired, observed)
+
+
+def _reload(id_: str, phase: Phase, desired: Desired, observed: Observed) -> Step:
     active = observed.unit("keepalived.service").active == "active"
+    params: Params = {"services": [s.key for s in desired.services], "was_active": active}
     title = "Reload keepalived" if active else "Start keepalived"
-    reload: Params = {"services": [s.key for s in desired.services], "was_active": active}
-    yield Step("keepalived-reload", "reload-keepalived", title, "run", "A reload keeps running sessions", reload)
+    return Step(id_, "reload-keepalived", title, phase, "A reload keeps running sessions", params)
+
+
+def _join(_kinds: set[str], differences: Sequence[Difference], desired: Desired, observed: Observed) -> Iterator[Step]:
+    """The cluster's instance runs by itself on both routers; now it joins the group that is there."""
+    if not any(d.phase == "join" for d in differences):
+        return
+    params: Params = {"vips": list(desired.vips), "floating": list(desired.floating)}
+    why = "Joined before, it would take the group's other addresses down for some seconds"
+    yield Step("group-wait", "await-group", "Wait until the VIP is where the group is", "join", why, params)
+    yield from _files(differences, desired, observed, "keepalived-file", phase="join")
+    yield _reload("keepalived-join", "join", desired, observed)
 
 
 def main_text(existing: str) -> str:
@@ -208,9 +226,11 @@ def _persist(
             yield Step(f"unit-{d.key}", "enable-unit", f"Enable {d.key}", "persist", "Started at boot", params)
 
 
-def _files(differences: Sequence[Difference], desired: Desired, observed: Observed, *kinds: str) -> Iterator[Step]:
-    """A step for each file of ours that differs, in the order of `kinds`, then as rendered."""
-    out_of_step = {(d.kind, d.key) for d in differences}
+def _files(
+    differences: Sequence[Difference], desired: Desired, observed: Observed, *kinds: str, phase: Phase | None = None
+) -> Iterator[Step]:
+    """A step for each file of ours that differs, in the order of `kinds`, then as rendered; only those of `phase`."""
+    out_of_step = {(d.kind, d.key) for d in differences if phase in {None, d.phase}}
     for kind in kinds:
         for own in desired.files:
             if f"{own.kind}-file" == kind and (kind, own.path) in out_of_step:
@@ -223,7 +243,7 @@ def _write(kind: str, own: OwnFile, before: str | None) -> Step:
     return Step(f"{kind}:{own.path}", "write-file", f"{verb} {own.path}", own.phase, own.why, params)
 
 
-_ORDER: Final[tuple[Builder, ...]] = (_kernel, _rules, _keepalived, _services, _persist)
+_ORDER: Final[tuple[Builder, ...]] = (_kernel, _rules, _keepalived, _services, _join, _persist)
 
 
 def sha256(text: str) -> str:

@@ -109,6 +109,17 @@ def test_a_second_cluster_of_the_group_touches_nothing_of_the_first() -> None:
     assert not {p for p in written if p in {f"{INCLUDE_DIR}/ftp.conf", f"{INCLUDE_DIR}/ftp.group.conf"}}
 
 
+def test_a_cluster_joins_a_running_group_only_when_it_runs_itself() -> None:
+    spec, found = KINDS["shared-group"], pair("applied")["r1"]
+    made = list(steps(spec, found).values())
+    assert [s.kind for s in made if s.phase == "join"] == ["await-group", "write-file", "reload-keepalived"]
+    assert made[[s.phase for s in made].index("join") - 1].id == "keepalived-reload"
+    assert "join" not in {s.phase for s in steps(spec, pair("fresh")["r1"]).values()}
+    stopped = Unit("keepalived.service", True, "inactive", "enabled")
+    held = changed(found, units={**found.units, stopped.name: stopped})
+    assert "join" not in {s.phase for s in steps(spec, held).values()}
+
+
 def test_a_server_that_keepalived_holds_at_weight_0_is_told_and_not_forced() -> None:
     text = "-A -f 21 -s wlc -p 360\n-a -f 21 -r 10.0.50.11:0 -m -w 0\n-a -f 21 -r 10.0.50.12:0 -m -w 1"
     found = changed(pair("applied")["r1"], services=ipvs.parse(text))

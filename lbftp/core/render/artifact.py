@@ -8,7 +8,8 @@ from typing import Final, Literal
 from lbftp.core.observe.iptables import Rule
 from lbftp.core.spec import Family
 
-Phase = Literal["run", "persist"]
+# run: the running system; join: what may only follow once both routers run the rest; persist: what a boot reads.
+Phase = Literal["run", "join", "persist"]
 # keepalived: its files; script: run by keepalived; modprobe, module, sysctl, nft, nft-include: what a boot reads.
 FileKind = Literal["keepalived", "script", "modprobe", "module", "sysctl", "nft", "nft-include"]
 

@@ -32,6 +32,8 @@ class Desired:
     chains: tuple[OwnChain, ...]
     table: nftables.OwnTable | None
     services: tuple[Service, ...]
+    floating: tuple[str, ...]
+    vips: tuple[str, ...]
     sorry: tuple[str, ...]
     files: tuple[OwnFile, ...]
     unwanted: tuple[str, ...]
@@ -55,7 +57,7 @@ def desired(spec: ClusterSpec, observed: Observed) -> Desired:
     firewall = observed.firewall
     table = nftables.table(spec, router) if firewall == "nftables" else None
     files = (
-        *keepalived_files(spec, router),
+        *keepalived_files(spec, router, joins=_joins(spec, observed)),
         *_kernel_files(spec, observed.files),
         *(_nft_files(table, observed) if table else ()),
     )
@@ -70,6 +72,8 @@ def desired(spec: ClusterSpec, observed: Observed) -> Desired:
         chains=_chains(spec, router, observed) if table is None else (),
         table=table,
         services=services(spec),
+        floating=tuple(str(a) for a in (spec.floating, spec.floating6) if a is not None),
+        vips=tuple(str(side.vip) for side in spec.sides),
         sorry=tuple(str(a) for side in spec.sides if (a := spec.sorry_server.at(side.family))),
         files=files,
         unwanted=_unwanted(spec, {f.path for f in files}, observed.files),
@@ -103,8 +107,23 @@ def _service(spec: ClusterSpec, side: Side) -> Service:
     )
 
 
-def keepalived_files(spec: ClusterSpec, router: RouterSpec) -> tuple[OwnFile, ...]:
-    """The script comes before what names it."""
+def _joins(spec: ClusterSpec, observed: Observed) -> bool:
+    """Whether the cluster comes to a group that runs already.
+
+    An instance that is made and put into a running group by one reload takes the whole group down for some seconds; one
+    that runs first and joins afterwards moves nothing (keepalived 2.2.7, measured).
+    """
+    folder = keepalived.member_path(spec.group, "x").removesuffix("x")
+    members = {
+        p.removeprefix(folder) for p, text in observed.files.items() if p.startswith(folder) and text is not None
+    }
+    active = observed.unit("keepalived.service").active == "active"
+    return active and bool(members) and spec.name not in members
+
+
+def keepalived_files(spec: ClusterSpec, router: RouterSpec, *, joins: bool = False) -> tuple[OwnFile, ...]:
+    """The script comes before what names it. `joins`: the cluster comes to a group that runs already."""
+    member = keepalived.member_path(spec.group, spec.name)
     found = []
     if spec.check.kind == "ftp":
         path = ftp_check.script_path(spec.name)
@@ -112,7 +131,7 @@ def keepalived_files(spec: ClusterSpec, router: RouterSpec) -> tuple[OwnFile, ..
     return (
         *found,
         *(
-            OwnFile("keepalived", path, text, "run", "Virtual service, VRRP")
+            OwnFile("keepalived", path, text, "join" if joins and path == member else "run", "Virtual service, VRRP")
             for path, text in keepalived.files(spec, router).items()
         ),
     )
