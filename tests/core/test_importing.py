@@ -7,6 +7,7 @@ import json
 import random
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -199,7 +200,7 @@ def _ruleset(chains: tuple[OwnChain, ...]) -> Ruleset:
 
 def shown(spec: ClusterSpec) -> ClusterSpec:
     """`spec` without what no router could show: values of an IP version that the cluster does not have."""
-    gone = {} if spec.vip else {"persistence_granularity": 32}
+    gone: dict[str, Any] = {} if spec.vip else {"persistence_granularity": 32}
     gone |= {} if spec.vip6 else {"persistence_granularity6": 128}
     return dataclasses.replace(spec, **gone)
 
@@ -233,7 +234,7 @@ def test_without_that_line_what_routers_show_comes_back(spec: ClusterSpec) -> No
     (proposal,) = propose(routers)
     assert proposal.spec is not None
     unseen = dict.fromkeys(("mode", "tls", "active", "control_ports", "implicit_ports", "expected_sessions"))
-    values = {name: getattr(spec, name) for name in unseen}
+    values: dict[str, Any] = {name: getattr(spec, name) for name in unseen}
     vrrp = dataclasses.replace(
         proposal.spec.vrrp,
         group=spec.vrrp.group,
