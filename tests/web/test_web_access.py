@@ -35,6 +35,7 @@ SEEN = {
     "clusters:cluster": "cluster",
     "clusters:cluster-live": "cluster",
     "clusters:revision": "revision",
+    "clusters:why": "cluster",
     "changes:change": "change",
     "changes:change-live": "change",
     "changes:run": "run",
