@@ -53,7 +53,7 @@ def router_of(spec: ClusterSpec) -> RouterSpec:
 
 
 @given(spec=specs())
-@tries(20, 1000)
+@tries(12, 1000)
 def test_what_is_rendered_is_what_the_kernel_lists(alone: Namespace, spec: ClusterSpec) -> None:
     clear(alone)
     before = listing(alone)
@@ -76,7 +76,7 @@ def test_what_is_rendered_is_what_the_kernel_lists(alone: Namespace, spec: Clust
 
 
 @given(old=specs(), new=specs())
-@tries(10, 500)
+@tries(5, 500)
 def test_a_change_and_its_way_back(alone: Namespace, old: ClusterSpec, new: ClusterSpec) -> None:
     object.__setattr__(new, "name", old.name)
     clear(alone)
@@ -117,6 +117,7 @@ def test_lines_for_chains_of_iptables_are_told_as_iptables_takes_them(alone: Nam
     alone.run("iptables-nft-restore", given=foreign("policy"))
     told = nftables.foreign_drops(GUIDE, R1, ruleset(alone))
     assert [chain for chain, _ in told] == [f"chain {p} of table ip filter" for p in ("INPUT", "FORWARD", "OUTPUT")]
+    assert nftables.foreign_drops(GUIDE, R1, ruleset(alone), beside_iptables=True) == []
     for _, lines in told:
         for line in lines:
             program, *words = line.split()

@@ -27,6 +27,7 @@ _TRANSPORTS: Final = ("tcp", "udp")
 # Statements that do not decide about the packet.
 _NEUTRAL: Final = frozenset({"counter", "log", "mangle", "notrack"})
 _DEPTH: Final = 16
+_IPTABLES: Final = frozenset({"filter", "mangle", "security", "raw", "nat"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,10 @@ def _state(spec: ClusterSpec, need: Accept) -> str:
     return "invalid" if answers else "new"
 
 
-def drops(needed: Sequence[tuple[Accept, Packet]], nft: NftRuleset, own: str) -> list[tuple[str, list[str]]]:
-    """(chain, lines to add) for each base chain, of tables not named `own`…, that would lose something needed."""
+def drops(
+    needed: Sequence[tuple[Accept, Packet]], nft: NftRuleset, own: str
+) -> list[tuple[NftTable, NftChain, list[str]]]:
+    """(table, chain, lines to add) for each base chain, of tables not named `own`…, that would lose something."""
     found = []
     for table in nft.tables.values():
         if table.dormant or table.name.startswith(own):
@@ -78,7 +81,7 @@ def drops(needed: Sequence[tuple[Accept, Packet]], nft: NftRuleset, own: str) ->
             lost = [n for n, p in needed if _meets(table, chain, n) and not passes(table, chain, p)]
             if lost:
                 lines = dict.fromkeys(_line(table, chain, need) for need in lost)
-                found.append((f"chain {chain.name} of table {table.family} {table.name}", [*lines]))
+                found.append((table, chain, [*lines]))
     return found
 
 
@@ -86,11 +89,18 @@ def _meets(table: NftTable, chain: NftChain, need: Accept) -> bool:
     return chain.hook == need.place.lower() and need.family in _FAMILIES.get(table.family, ())
 
 
+def of_iptables(table: NftTable, chain: NftChain) -> bool:
+    """Whether iptables-nft made the base chain: its names are those of iptables."""
+    return table.family in {"ip", "ip6"} and table.name in _IPTABLES and chain.name == chain.hook.upper()
+
+
 def _line(table: NftTable, chain: NftChain, need: Accept) -> str:
     """As the chain's owner writes rules: iptables-nft's chains are changed with iptables."""
-    if (table.name, chain.name) == ("filter", need.place) and table.family in {"ip", "ip6"}:
-        return f"{'ip6tables' if table.family == 'ip6' else 'iptables'} -I {need.place} {as_iptables(need)}"
-    return as_nftables(need)
+    if not of_iptables(table, chain):
+        return as_nftables(need)
+    program = "ip6tables" if table.family == "ip6" else "iptables"
+    where = "" if table.name == "filter" else f" -t {table.name}"
+    return f"{program}{where} -I {need.place} {as_iptables(need)}"
 
 
 def passes(table: NftTable, chain: NftChain, packet: Packet) -> bool:

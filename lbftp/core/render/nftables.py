@@ -189,11 +189,16 @@ def main_text(existing: str) -> str:
     return f"{begin}{gap}{INCLUDE_LINE}\n"
 
 
-def foreign_drops(spec: ClusterSpec, router: RouterSpec, nft: NftRuleset) -> list[tuple[str, list[str]]]:
+def foreign_drops(
+    spec: ClusterSpec, router: RouterSpec, nft: NftRuleset, *, beside_iptables: bool = False
+) -> list[tuple[str, list[str]]]:
     """Where others' base chains would lose the cluster's packets: (the chain, lines to put before its other rules).
 
     Judged conservatively: a rule counts as an accept only if it certainly holds for all of the packets in question.
+    `beside_iptables` leaves out the tables of iptables-nft, for a router where our own chains make room there.
     """
     needs = [(side, need) for side in spec.sides for need in accepts(spec, router, side.family)]
     packets = [(need, packet) for side, need in needs for packet in nft_foreign.packets(spec, side, need)]
-    return nft_foreign.drops(packets, nft, PREFIX)
+    found = nft_foreign.drops(packets, nft, PREFIX)
+    return [(f"chain {c.name} of table {t.family} {t.name}", lines) for t, c, lines in found
+            if not (beside_iptables and nft_foreign.of_iptables(t, c))]  # fmt: skip
