@@ -1,8 +1,8 @@
 """A server with the VIP as it is told, and a client on the same wire: who answers for the VIP, and to whom.
 
 Runs in a network namespace of its own, the server's, and makes another for the client. Arguments: a file for sysctl(8),
-then what ip(8) is told, one command each. Prints JSON: for each VIP what a client met that asked for its hardware
-address, and one that sends to the server's, as a router does. `reached`: the server refused, as nobody listens.
+then what ip(8) is told, one command each. Prints JSON: for each VIP whether a client that asked for its hardware address
+got an answer, and whether one that sends to the server's, as a router does, reached it (nobody listens: it is refused).
 """
 
 from __future__ import annotations
@@ -51,22 +51,34 @@ def hardware() -> str:
 
 
 def ask(server: str) -> None:
-    found = {}
+    found: dict[str, list[bool]] = {}
     for vip in VIPS:
-        asked = met(vip)
+        asked = answered(vip)
         run("ip", "neigh", "replace", vip, "lladdr", server, "dev", "peer")
-        found[vip] = [asked, met(vip)]
+        found[vip] = [asked, reached(vip)]
     print(json.dumps(found))
 
 
-def met(vip: str) -> str:
+def answered(vip: str) -> bool:
+    """Whether anybody says that the address is his. The kernel tells when it has given up asking."""
+    with socket.socket(socket.AF_INET6 if ":" in vip else socket.AF_INET) as client:
+        client.setblocking(False)
+        client.connect_ex((vip, 21))
+        while True:
+            known = json.loads(run("ip", "-json", "neigh", "show", vip, "dev", "peer") or "[]")
+            states = known[0]["state"] if known else ["FAILED"]
+            if "INCOMPLETE" not in states:
+                return "FAILED" not in states
+
+
+def reached(vip: str) -> bool:
     try:
-        socket.create_connection((vip, 21), timeout=8).close()
+        socket.create_connection((vip, 21), timeout=20).close()
     except ConnectionRefusedError:
-        return "reached"
-    except OSError as error:
-        return f"nobody: {error}"
-    return "somebody"
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def run(*argv: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ftplib
 import json
 import os
+import select
 import socket
 import ssl
 import subprocess
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 PASSWORD = "probe"
+USERS = {"vsftpd": "probe", "proftpd": "ftp", "pure-ftpd": "ftp"}
 # crypt(3) of the password (SHA-256), for ProFTPD's AuthUserFile.
 HASHED = "$5$lbftp$ETFd1hkITE245DIOilgH.tuZLlIzUq7o4qU80IM8RO1"
 
@@ -33,7 +35,7 @@ class Client(ftplib.FTP_TLS):
         self.tls, self.reuse = tls, reuse
         self.secured = False
 
-    def enter(self, host: str, port: int) -> None:
+    def enter(self, host: str, port: int, user: str) -> None:
         """Connect, and log in the way that it is told to."""
         self.host, self.port, self.timeout = host, port, 5
         self.sock = socket.create_connection((host, port), timeout=5)
@@ -46,7 +48,7 @@ class Client(ftplib.FTP_TLS):
         if self.tls == "explicit":
             self.auth()
             self.secured = True
-        ftplib.FTP.login(self, "ftp", PASSWORD)  # noqa: S321
+        ftplib.FTP.login(self, user, PASSWORD)  # noqa: S321
         if self.secured:
             self.prot_p()
 
@@ -93,12 +95,20 @@ def main() -> None:
             subprocess.Popen(argv, env=os.environ | {"LD_LIBRARY_PATH": libraries}, stdout=log, stderr=log)
             for argv in make(root, folder, case["files"])
         ]
-        print(json.dumps([session(processes, ask) or {"refused": said.read_text()[-500:]} for ask in case["asks"]]))
+        asks = [ask | {"user": USERS[case["daemon"]]} for ask in case["asks"]]
+        print(json.dumps([session(processes, ask) or {"refused": said.read_text()[-500:]} for ask in asks]))
 
 
 def vsftpd(root: Path, folder: Path, files: list[list[str]]) -> list[list[str]]:
-    own = ["listen=YES", "background=NO", "anonymous_enable=YES", "no_anon_password=YES", "ftp_username=root"]
-    own += ["run_as_launching_user=YES", "seccomp_sandbox=NO", f"anon_root={folder}/files", "allow_anon_ssl=YES"]
+    """A user of the system logs in, since what is demanded of anonymous ones is under options of their own."""
+    add_user(folder, f"{USERS['vsftpd']}:x:0:0::{folder}/files:/bin/sh")
+    pam, empty = folder / "pam.d", folder / "empty"
+    pam.mkdir()
+    empty.mkdir()
+    (pam / "test").write_text("".join(f"{kind} required pam_permit.so\n" for kind in ("auth", "account", "session")))
+    subprocess.run(["mount", "--bind", str(pam), "/etc/pam.d"], check=True)
+    own = ["listen=YES", "background=NO", "anonymous_enable=NO", "local_enable=YES", "pam_service_name=test"]
+    own += ["seccomp_sandbox=NO", f"secure_chroot_dir={empty}"]
     return [
         [str(root / "usr/sbin/vsftpd"), write(folder / f"conf{n}", [*own, *lines])] for n, lines in enumerate(files)
     ]
@@ -119,16 +129,21 @@ def proftpd(root: Path, folder: Path, files: list[list[str]]) -> list[list[str]]
 
 def pure_ftpd(root: Path, folder: Path, files: list[list[str]]) -> list[list[str]]:
     """Its anonymous user is the system's `ftp`, which need not be on this machine."""
-    users = folder / "passwd"
-    kept = [line for line in Path("/etc/passwd").read_text().splitlines() if not line.startswith("ftp:")]
-    users.write_text("\n".join([*kept, f"ftp:x:65534:65534::{folder}/files:/bin/sh", ""]))
-    users.chmod(0o644)
-    subprocess.run(["mount", "--bind", str(users), "/etc/passwd"], check=True)
+    add_user(folder, f"ftp:x:65534:65534::{folder}/files:/bin/sh")
     own = ["NoAnonymous no", "Daemonize no", "DontResolve yes"]
     return [
         [str(root / "usr/sbin/pure-ftpd"), write(folder / f"conf{n}", [*own, f"PIDFile {folder}/pid{n}", *lines])]
         for n, lines in enumerate(files)
     ]
+
+
+def add_user(folder: Path, line: str) -> None:
+    """To this mount namespace's /etc/passwd."""
+    users, name = folder / "passwd", line.partition(":")[0]
+    kept = [one for one in Path("/etc/passwd").read_text().splitlines() if not one.startswith(f"{name}:")]
+    users.write_text("\n".join([*kept, line, ""]))
+    users.chmod(0o644)
+    subprocess.run(["mount", "--bind", str(users), "/etc/passwd"], check=True)
 
 
 def write(path: Path, lines: list[str]) -> str:
@@ -156,11 +171,14 @@ def session(processes: list[subprocess.Popen[bytes]], ask: dict[str, Any]) -> di
 
 def active(client: Client, host: str) -> list[Any]:
     """Where an active connection comes from: address, port."""
+    assert client.sock is not None
     with socket.create_server((host, 0), family=client.af) as server:
         server.settimeout(10)
         port = server.getsockname()[1]
         client.sendport(host, port) if client.af == socket.AF_INET else client.sendeprt(host, port)
         client.putcmd("NLST")
+        if server not in select.select([server, client.sock], [], [], 10)[0]:
+            client.getresp()
         connection, source = server.accept()
         connection.close()
         return list(source[:2])
@@ -187,7 +205,7 @@ def entered(processes: list[subprocess.Popen[bytes]], ask: dict[str, Any]) -> Cl
     while all(process.poll() is None for process in processes) and time.monotonic() < until:
         client = Client(ask["tls"], reuse=ask["reuse"])
         try:
-            client.enter(ask["host"], ask["port"])
+            client.enter(ask["host"], ask["port"], ask["user"])
         except ConnectionRefusedError:
             time.sleep(0.02)
         else:

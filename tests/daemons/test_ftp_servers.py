@@ -164,8 +164,9 @@ def tls_lines(daemon: Daemon, certificate: tuple[str, str]) -> list[str]:
     return [{"vsftpd": "listen=YES\nssl_enable=YES", "proftpd": "TLSEngine on", "pure-ftpd": "TLS 1"}[daemon], *named]
 
 
-# Anonymous sessions are under options of their own in vsftpd, so what it requires of others is not seen here.
 TLS_READINGS: list[tuple[Daemon, list[str]]] = [
+    ("vsftpd", []),
+    ("vsftpd", ["force_local_logins_ssl=NO"]),
     ("vsftpd", ["force_local_logins_ssl=NO", "force_local_data_ssl=NO"]),
     ("vsftpd", ["force_local_logins_ssl=NO", "force_local_data_ssl=NO", "require_ssl_reuse=NO"]),
     ("vsftpd", ["implicit_ssl=YES", "require_ssl_reuse=NO"]),
@@ -196,7 +197,7 @@ def test_a_daemon_speaks_tls_as_its_reader_says(
     assert ("hello" in reused.get("transfer", "")) == said.tls
     assert ("hello" in fresh.get("transfer", "")) == (said.tls and not said.tls_reuse)
     for seen in plain:
-        assert ("hello" in seen.get("transfer", "")) != (said.tls_required and daemon != "vsftpd")
+        assert ("hello" in seen.get("transfer", "")) != said.tls_required
 
 
 LISTENING: list[tuple[Daemon, list[str]]] = [
