@@ -136,9 +136,7 @@ def test_what_two_routers_have_differently_is_told() -> None:
     told = {item.what: item.why for item in proposal.left if item.router == "r2" and "r1 has" in item.why}
     assert told == {
         "scheduler": "r2 has wlc, r1 has rr, which is taken",
-        "real_servers": "r2 has [{'name': 'old-ftp', 'address': '10.0.50.11', 'weight': 3, 'upper_threshold': 0, "
-        "'lower_threshold': 0}], r1 has [{'name': 'old-ftp', 'address': '10.0.50.11', 'weight': 2, "
-        "'upper_threshold': 0, 'lower_threshold': 0}], which is taken",
+        "real_servers": "r2 has old-ftp weight 3, r1 has old-ftp weight 2, which is taken",
     }
 
 

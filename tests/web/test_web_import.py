@@ -55,7 +55,7 @@ def test_the_run_shows_what_was_found_left_and_in_the_way(world: World, browse: 
         "192.0.2.100",
         "12000-13999",
         "authentication of VI out",
-        "To be removed by hand",
+        "to be removed by hand",
         "services.d/ftp.conf:2",
     ):
         assert text in page, text

@@ -119,9 +119,16 @@ def _brief(value: Any, other: Any) -> str:
     """Of a mapping or a list only what differs."""
     if isinstance(value, dict) and isinstance(other, dict):
         value = {k: v for k, v in value.items() if other.get(k) != v}
-    elif isinstance(value, list) and isinstance(other, list):
-        value = [v for v in value if v not in other]
+    elif isinstance(value, list) and isinstance(other, list) and all(isinstance(v, dict) for v in [*value, *other]):
+        there = {v["name"]: v for v in other}
+        return ", ".join(_machine(v, there.get(v["name"])) for v in value if v not in other)[:200] or "none"
     return str(value)[:200]
+
+
+def _machine(value: dict[str, Any], other: dict[str, Any] | None) -> str:
+    """A machine's name, and what is different about it where the other list has it too."""
+    differing = {k: v for k, v in value.items() if other is not None and other.get(k) != v}
+    return " ".join([value["name"], *(f"{k} {v}" for k, v in differing.items())])
 
 
 def _spec(fields: dict[str, Any]) -> tuple[ClusterSpec | None, str]:
