@@ -1,0 +1,65 @@
+"""The way back: put on a router before anything is changed, and run when something goes wrong."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Final
+
+from lbftp.core.program.actions import UNDO
+from lbftp.core.program.shell import PRELUDE, argv, program
+from lbftp.core.steps import Step
+
+CHECKPOINTS: Final = "/var/lib/lbftp/checkpoints"
+
+
+def checkpoint(run: str, steps: Sequence[Step], token: str) -> str:
+    """The program that puts the way back on the router before anything is changed: a folder with the `restore` program,
+    and copies of the files and the running rules for people to look at. The last 20 are kept."""
+    folder = f"{CHECKPOINTS}/{run}"
+    files = [s.params["path"] for s in steps if s.kind == "write-file" and s.params["before"] is not None]
+    copies = " &&\n".join(f'cp -p {shlex.quote(p)} "$folder/files/"' for p in files) or ":"
+    body = f"""
+folder={shlex.quote(folder)}
+(umask 077 && mkdir -p "$folder/files") &&
+{copies} &&
+iptables-save >"$folder/rules" && ip6tables-save >"$folder/rules6" &&
+if grep -q '^nf_tables ' /proc/modules; then nft list ruleset >"$folder/nft"; fi &&
+put "$folder/restore" {shlex.quote(restore(steps))} && chmod 0700 "$folder/restore" &&
+ls -1dt {CHECKPOINTS}/*/ | tail -n +21 | while read -r old; do rm -rf "$old"; done
+"""
+    return program({"checkpoint": body}, token)
+
+
+def run_restore(run: str, token: str) -> str:
+    """The program that runs the router's own `restore` of the checkpoint `run`."""
+    return program({"restore": f"sh {shlex.quote(f'{CHECKPOINTS}/{run}/restore')}"}, token)
+
+
+def run_leftover_restore(run: str, token: str) -> str:
+    """As `run_restore`, for the newest of this run's checkpoints whatever its suffix; none is fine as well."""
+    body = f"""
+newest=$(ls -1dt {CHECKPOINTS}/{shlex.quote(run)}-*/restore 2>/dev/null | head -n 1)
+if [ -n "$newest" ]; then sh "$newest"; else echo 'nothing was changed here'; fi
+"""
+    return program({"restore": body}, token)
+
+
+def restore(steps: Sequence[Step]) -> str:
+    """The way back as a program of its own, which needs neither the manager nor the network. Running it twice is the
+    same as once. Every undo is tried even if another failed; the exit code then says so."""
+    undo = [(s, UNDO[s.kind](s.params)) for s in reversed(steps) if s.kind in UNDO]
+    lines = [PRELUDE, "failed=0"]
+    for step, text in undo:
+        lines.append(f"{{ {text}\n}} || {{ echo {shlex.quote('could not undo: ' + step.title)}; failed=1; }}")
+    lines += [f"{{ {text}\n}} || failed=1" for text in _after(steps)]
+    return "\n".join([*lines, 'exit "$failed"', ""])
+
+
+def _after(steps: Sequence[Step]) -> list[str]:
+    """Modules and keepalived learn of their old files only after all of them are back."""
+    found = [f"{argv('again', s.params['module'])} || :" for s in steps if s.kind == "reload-module"]
+    reloads = [s for s in steps if s.kind == "reload-keepalived"]
+    if reloads:
+        found.append("reload" if reloads[0].params["was_active"] else "systemctl stop keepalived")
+    return found
