@@ -181,3 +181,13 @@ def test_the_real_checker_takes_what_is_in_the_golden_files(alone: Namespace, ba
         given_text = (GOLDEN / f"filter-{name}.v{side.family}").read_text()
         program = Tables(alone, backend, side.family).program
         alone.run(f"{program}-restore", "--noflush", "--test", given=given_text)
+
+
+def test_tables_that_only_nft_can_show_are_named(alone: Namespace) -> None:
+    tables = Tables(alone, "nft", 4)
+    assert tables.clear("policy").unreadable == ()
+    alone.run("nft", "add", "rule", "ip", "filter", "INPUT", "numgen", "random", "mod", "2", "0", "drop")
+    found = parse(alone.run("iptables-nft-save"))
+    assert found.unreadable == ("filter",)
+    assert found.chain("filter", "INPUT") is None
+    alone.run("nft", "flush", "ruleset")

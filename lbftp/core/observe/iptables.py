@@ -15,6 +15,7 @@ from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.iptables_normal import FREE, OpenQuoteError, normal, words
 
 _COUNTERS: Final = re.compile(r"^\[\d+:\d+\] ")
+_INCOMPATIBLE: Final = re.compile(r"# Table `(\w+)' is incompatible")
 _CHAIN: Final = re.compile(r"^:(\S+)\s+(\S+)(?:\s+\[\d+:\d+\])?$")
 ENDS: Final = frozenset({"DROP", "REJECT"})
 
@@ -77,9 +78,13 @@ Table = Mapping[str, Chain]
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """Tables by name, each with its chains by name in the order printed."""
+    """Tables by name, each with its chains by name in the order printed.
+
+    `unreadable` are tables that iptables-nft does not show, because somebody put rules of nft's own into them.
+    """
 
     tables: Mapping[str, Table] = field(default_factory=dict)
+    unreadable: tuple[str, ...] = ()
 
     def chain(self, table: str, name: str) -> Chain | None:
         return self.tables.get(table, {}).get(name)
@@ -100,12 +105,14 @@ class Ruleset:
 def parse(text: str, part: str = "iptables-save") -> Ruleset:
     """The rule set in `text`. Raises ObserveError, and nothing else, on any text; `part` names it in the message."""
     tables: dict[str, _Table] = {}
+    unreadable: list[str] = []
     current: _Table | None = None
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip()
         if line.startswith("["):
             line = _COUNTERS.sub("", line)
         if not line or line.startswith("#"):
+            unreadable += _INCOMPATIBLE.findall(line)
             continue
         if line.startswith("*"):
             current = tables.setdefault(line[1:], {})
@@ -115,7 +122,8 @@ def parse(text: str, part: str = "iptables-save") -> Ruleset:
             raise ObserveError(part, f"line {number} stands outside of a table: {line[:80]!r}")
         else:
             _line(current, line, part, number)
-    return Ruleset({t: {n: Chain(n, p, tuple(r)) for n, (p, r) in c.items()} for t, c in tables.items()})
+    found = {t: {n: Chain(n, p, tuple(r)) for n, (p, r) in c.items()} for t, c in tables.items()}
+    return Ruleset(found, tuple(sorted(unreadable)))
 
 
 _Table = dict[str, tuple[str, list[Rule]]]
