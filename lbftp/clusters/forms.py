@@ -219,12 +219,18 @@ def _group_field(team: Team, cluster: Cluster | None) -> forms.ChoiceField:
     )
 
 
+def _free(team: Team, guide: dict[str, Any]) -> dict[str, int]:
+    """The guide's numbers, or the next ones that no other cluster of the team has: each needs its own."""
+    others = [fields.flat(complete(draft)) for draft in team.clusters.values_list("draft", flat=True)]
+    taken = {name: {other[name] for other in others} for name in ("mark", "vrid", "internal_vrid")}
+    return {name: next(n for n in range(guide[name], 1 << 16) if n not in used) for name, used in taken.items()}
+
+
 def _initial(cluster: Cluster | None, form: ClusterForm) -> dict[str, Any]:
     """What the fields show before anybody types: the draft, or the guide's values and the obvious choices."""
     draft = complete(cluster.draft if cluster else {})
     first = fields.flat(draft)
-    if cluster:
-        first |= {name: getattr(cluster, name) for name in _PLAIN}
+    first |= {name: getattr(cluster, name) for name in _PLAIN} if cluster else _free(form.team, first)
     for part, (kind, _, _) in _KINDS.items():
         there = {item["name"]: item for item in draft[part]}
         rows = form.machines[part]

@@ -138,8 +138,10 @@ def tall(scene: Scene) -> Picture:
     inner = 330 + top - 204
     lower = inner + (max(_tall(_floating_lines(scene)), 54) + 40 if scene.floating else 0)
     height = lower + rows * (_HEIGHT + 14) + 6
-    inside = (0, top + 38, 360, height - top - 38, scene.zone)
-    picture = Picture(360, height, [(0, 0, 360, top + 28, "PUBLIC"), inside])
+    inside = (0, top + 38, 360, height - top - 38, "")
+    # The routers stand where the zone begins; its name goes under them.
+    caption = (0, top + _HEIGHT, 360, 0, scene.zone)
+    picture = Picture(360, height, [(0, 0, 360, top + 28, "PUBLIC"), inside, caption])
     clients = Node(128, 30, 104, 46, "Clients")
     vip = Node(95, 106, 170, _tall(_vip_lines(scene)), "VIP", _vip_lines(scene), "vip")
     routers = [_member(scene, m, 8 + 174 * (n % 2), top, 170) for n, m in enumerate(scene.routers)]

@@ -26,6 +26,7 @@ FULL: dict[str, Any] = {
 
 
 def test_the_form_begins_with_the_guides_values(world: World, browse: As) -> None:
+    world.cluster.delete()
     page = browse(world.bob).get(reverse("clusters:new")).content.decode()
     for name, value in (("mark", 21), ("passive_low", 10000), ("passive_high", 20000), ("persistence_timeout", 360)):
         assert re.search(rf'name="{name}" value="{value}"', page), name
@@ -35,6 +36,15 @@ def test_the_form_begins_with_the_guides_values(world: World, browse: As) -> Non
     # The only two routers and all servers are the obvious choice.
     assert re.search(rf'name="router-{world.r1.pk}"[^>]*checked', page)
     assert re.search(rf'name="server-{world.ftp2.pk}"[^>]*checked', page)
+
+
+def test_a_further_cluster_begins_with_numbers_of_its_own(world: World, browse: As) -> None:
+    Cluster.objects.create(team=world.team, name="other", draft=draft(mark=22, vrrp={"vrid": 23}))
+    Cluster.objects.create(team=world.other_team, name="theirs", draft=draft(mark=23))
+    sent = untouched(world)
+    assert (sent["mark"], sent["vrid"], sent["internal_vrid"]) == ("23", "22", "22")
+    own = untouched(world, world.cluster)
+    assert (own["mark"], own["vrid"], own["internal_vrid"]) == ("21", "21", "21")
 
 
 def test_a_cluster_is_defined(world: World, browse: As) -> None:
