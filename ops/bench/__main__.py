@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ops import processes
+from ops.bench import core
 from ops.bench.sshd import private_sshd
 from ops.places import ROOT, StackError
 from ops.signals import interruptible
+from tests.core.cases import DATA, GUIDE
 
 TOOLS = ("ssh", "lbftp", "lbftp, connections kept")
 ROUNDS = 3
@@ -46,6 +48,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    rows += core_rows()
     (folder / "latest.json").write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     print(table(rows))
     return 0
@@ -68,6 +71,24 @@ def run(folder: Path, routers: int) -> list[Row]:
             ratio_to_floor=round(rates[tool] / rates["ssh"], 2),
         )
         for tool in TOOLS
+    ]
+
+
+def core_rows() -> list[Row]:
+    """What needs no router: seconds of CPU and the ratio to the least work on the same input."""
+    found = core.measure(GUIDE, core.recorded(DATA))
+    floors = {m.job: m.seconds for m in found if m.tool == "floor"}
+    return [
+        Row(
+            job=m.job,
+            tool=m.tool,
+            routers=len(GUIDE.routers),
+            rate_per_s=round(1 / m.seconds, 2),
+            cpu_s_per_router=round(m.seconds / len(GUIDE.routers), 5),
+            peak_mib=0.0,
+            ratio_to_floor=round(floors[m.job] / m.seconds, 3),
+        )
+        for m in found
     ]
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import Final
 
-from lbftp.core.observe.keepalived import INCLUDE_DIR
+from lbftp.core.observe.keepalived import INCLUDE_DIR, promised
 from lbftp.core.render.artifact import header
 from lbftp.core.render.ftp_check import script_path
 from lbftp.core.spec import ClusterSpec, Family, RealServerSpec, RouterSpec, Side, cluster_name
@@ -54,7 +54,7 @@ def grouped(spec: ClusterSpec) -> bool:
 
 def text(spec: ClusterSpec, router: RouterSpec) -> str:
     """The content of the cluster's own file."""
-    lines = [*header(spec.name), f"# VRRP group: {spec.group}", ""]
+    lines = [*header(spec.name), promised.line(spec), ""]
     if spec.check.kind == "ftp":
         lines += [*_block("global_defs", ["enable_script_security"]), ""]
     if not grouped(spec):

@@ -1,11 +1,6 @@
-"""How quickly a large packet filter is read: `python -m ops.bench.parse`, or `seconds()` for a row of the table."""
+"""A large packet filter, as iptables-save prints it."""
 
 from __future__ import annotations
-
-import statistics
-import time
-
-from lbftp.core.observe.iptables import parse
 
 RULES = 10_000
 # What large rule sets are made of: addresses, ports, lists of ports, states, comments in quotes.
@@ -21,20 +16,3 @@ def listing(rules: int = RULES) -> str:
     """What iptables-save would print."""
     lines = [_KINDS[n % len(_KINDS)].format(n=n, high=n // 256 % 256, low=n % 256) for n in range(rules)]
     return "\n".join(["*filter", ":INPUT ACCEPT [0:0]", *lines, "COMMIT", ""])
-
-
-def seconds(rounds: int = 5) -> float:
-    """The median time for reading `RULES` rules."""
-    text = listing()
-    taken = []
-    for _ in range(rounds):
-        begun = time.perf_counter()
-        found = parse(text)
-        taken.append(time.perf_counter() - begun)
-        if sum(1 for _ in found.rules()) != RULES:
-            raise RuntimeError("the reader lost rules")
-    return statistics.median(taken)
-
-
-if __name__ == "__main__":
-    print(f"{RULES} rules of iptables-save are read in {seconds():.3f} s")
