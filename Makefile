@@ -23,7 +23,7 @@ export LBFTP_VAR = $(VAR)
 export LBFTP_LAB_DIR ?= $(VAR)/lab
 unexport DJANGO_SETTINGS_MODULE
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-core fuzz test-web test-ops test-browser test-lab lint format lab-up lab-reset lab-down bench clean \
+.PHONY: help demo run test test-core test-long test-web test-ops test-browser test-lab lint format lab-up lab-reset lab-down bench clean \
         ready-run ready-dev ready-test
 
 help: ## what there is
@@ -50,8 +50,8 @@ test: ready-test ## all tests: core, web, services, sockets, processes, browser,
 test-core: ready-test ## the pure core and the layers; seconds
 	@$(PYTEST) $(filter $(EARLY),$(TESTS))
 
-fuzz: ready-test ## 100,000 damaged texts for the readers of what routers answer
-	@LBFTP_FUZZ=100000 $(PYTEST) tests/core/test_fuzz.py
+test-long: ready-test ## more of what is generated: 100,000 damaged texts for the readers, many clusters in a kernel
+	@LBFTP_FUZZ=100000 LBFTP_LONG=1 $(PYTEST) tests/core/test_fuzz.py tests/kernel
 
 test-web: ready-test ## pages, services, sockets, command line, documents
 	@$(PYTEST) $(WEB)

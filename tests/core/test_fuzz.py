@@ -1,4 +1,4 @@
-"""No text makes a reader raise anything but its own error. LBFTP_FUZZ: how many texts in all (`make fuzz`: 100,000)."""
+"""No text makes a reader raise anything but its own error. LBFTP_FUZZ: how many texts in all (`make test-long`: 100,000)."""
 
 from __future__ import annotations
 
