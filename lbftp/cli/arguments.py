@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from lbftp.cli import deciding, files, importing, looking, schedule, why
+from lbftp.cli import deciding, files, importing, looking, machines, schedule, why
 from lbftp.cli.ask import Ask
 
 _WAIT_SECONDS = 1800
@@ -37,6 +37,12 @@ def _add_files(verb: Callable[..., Any]) -> None:
     bring_in = verb("import", importing.bring_in, text, _waiting())
     bring_in.add_argument("routers", nargs="+", metavar="ROUTER", help="one router, or the two of a pair")
     bring_in.add_argument("--save", action="store_true", help="save every proposal as the draft of a new cluster")
+    server = verb(
+        "real-server", machines.real_server, "List real servers; with an address, add or change the named one."
+    )
+    server.add_argument("server", nargs="?", default="", metavar="NAME")
+    server.add_argument("--address", metavar="IPV4", help="'' takes it away")
+    server.add_argument("--address6", metavar="IPV6", help="'' takes it away")
 
 
 def _add_changes(verb: Callable[..., Any]) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 
@@ -271,6 +273,43 @@ def test_files_that_cannot_be_loaded_name_the_place_and_change_nothing(
     assert answer.status == 2
     assert words in answer.err
     assert [c.name for c in Cluster.objects.all()] == ["web"]
+
+
+def test_files_of_earlier_versions_are_loaded(world: World, tmp_path: Path) -> None:
+    text = "name: old\nvip: 192.0.2.101\ncontrol_port: 2121\nvrid: 31\nadvert_int: 2\n"
+    assert cli("load", write(tmp_path, text), "--user", "bob").status == 0
+    found = yaml.safe_load(cli("dump", "old").out)
+    assert (found["control_ports"], found["vrrp"]["vrid"], found["vrrp"]["advert_int"]) == ([2121], 31, 2)
+    both = cli("load", write(tmp_path, text + "vrrp: {group: x}\n"), "--user", "bob")
+    assert (both.status, "advert_int: It is not a field of a cluster" in both.err) == (2, True)
+
+
+def test_the_clusters_of_the_documentation_can_be_loaded(world: World, tmp_path: Path) -> None:
+    """Every example of docs/cli.md that begins with a name; what it names is in the world under other names."""
+    text = (Path(settings.BASE_DIR) / "docs/cli.md").read_text()
+    blocks = re.findall(r"(?:^    .+\n)+", text, re.MULTILINE)
+    examples = [yaml.safe_load(block) for block in blocks if block.startswith("    name:")]
+    assert [one["name"] for one in examples] == ["ftp", "media"]
+    for one in examples:
+        one.pop("probe", None)
+    assert cli("load", write(tmp_path, yaml.safe_dump(examples)), "--user", "bob").status == 0
+    media = Cluster.objects.get(name="media").draft
+    assert (media["mode"], media["vip6"], media["vrrp"]["group"]) == ("advertise", "2001:db8::110", "ftp")
+
+
+def test_real_servers(world: World) -> None:
+    assert "ftp1              10.0.50.11       fd00:50::11" in cli("real-server").out
+    added = cli("real-server", "ftp3", "--address6", "FD00:50::13", "--user", "alice", "--json")
+    assert (added.status, added.json["address"], added.json["address6"]) == (0, None, "fd00:50::13")
+    moved = cli("real-server", "ftp3", "--address", "10.0.50.13", "--user", "alice", "--json")
+    assert (moved.json["address"], moved.json["address6"]) == ("10.0.50.13", "fd00:50::13")
+    gone = cli("real-server", "ftp3", "--address6", "", "--user", "alice", "--json")
+    assert gone.json["address6"] is None
+    assert cli("real-server", "ftp3", "--address", "", "--user", "alice").status == 2
+    assert cli("real-server", "ftp3", "--address6", "fe80::1", "--user", "alice").status == 2
+    assert cli("real-server", "ftp3", "--address", "10.0.50.14", "--user", "bob").status == 3
+    assert cli("real-server", "--address", "10.0.50.14", "--user", "alice").status == 2
+    assert cli("real-server", "--json", "--user", "mallory").json == {"real_servers": []}
 
 
 def test_a_file_that_is_not_there(world: World) -> None:

@@ -88,7 +88,7 @@ def test_a_taken_router_needs_its_priority(world: World, browse: As) -> None:
     assert b"Give r1 a priority." in page.content
 
 
-def _lint(world: World, browse: As, **changes: str) -> str:
+def _lint(world: World, browse: As, **changes: Any) -> str:
     return browse(world.bob).post(reverse("clusters:check"), typed(world, **changes)).content.decode()
 
 

@@ -115,6 +115,48 @@ def test_real_servers_come_and_go(world: World, browse: As) -> None:
     assert b"is used by web" in used.content
 
 
+def test_real_servers_have_ipv6_addresses(world: World, browse: As) -> None:
+    admin, url = browse(world.alice), reverse("inventory:real-servers")
+    admin.post(url, {"name": "ftp3", "address": "", "address6": "FD00:50::13"})
+    server = RealServer.objects.get(name="ftp3")
+    assert (server.address, server.address6) == (None, "fd00:50::13")
+    assert b"fd00:50::13" in browse(world.victor).get(url).content
+    none = admin.post(url, {"name": "ftp4", "address": "", "address6": ""})
+    assert (none.status_code, b'id="id_address_error"' in none.content) == (422, True)
+
+
+def test_addresses_of_a_real_server_are_changed_and_the_clusters_named(world: World, browse: As) -> None:
+    url = reverse("inventory:real-server", args=[world.ftp1.pk])
+    page = browse(world.alice).get(url).content.decode()
+    assert "Used by web" in page
+    assert 'value="10.0.50.11"' in page
+    wrong = browse(world.alice).post(url, {"address": "10.0.50.21", "address6": "fe80::21"})
+    assert (wrong.status_code, b'id="id_address6_error"' in wrong.content) == (422, True)
+    assert browse(world.alice).post(url, {"address": "10.0.50.21", "address6": ""}).status_code == 302
+    world.ftp1.refresh_from_db()
+    assert world.ftp1.addresses == ["10.0.50.21"]
+    assert browse(world.bob).post(url, {"address": "10.0.50.31"}).status_code == 403
+    assert browse(world.mallory).get(url).status_code == 404
+
+
+def test_the_page_of_a_router_shows_addresses_of_both_ip_versions(world: World, browse: As) -> None:
+    page = browse(world.victor).get(reverse("inventory:router", args=[world.r1.pk])).content.decode()
+    assert "192.0.2.2/24<br>2001:db8::2/64" in page
+    sides = {"public_interface": "eth1", "internal_interface": "eth1"}
+    browse(world.alice).post(reverse("inventory:router-interfaces", args=[world.r1.pk]), sides)
+    assert b"public and internal" in browse(world.victor).get(reverse("inventory:router", args=[world.r1.pk])).content
+
+
+def test_a_guess_at_the_sides_of_a_router_that_has_ipv6_alone() -> None:
+    found = [
+        {"name": "eth0", "addresses": ["fe80::1/64"]},
+        {"name": "eth1", "addresses": ["fe80::2/64", "2001:db8::2/64"]},
+        {"name": "eth2", "addresses": ["fd00:50::2/64"]},
+    ]
+    assert suggest.sides(found, []) == ("eth1", "eth2")
+    assert suggest.sides(found, ["2001:db8::11"]) == ("eth2", "eth1")
+
+
 def test_secrets_can_be_replaced_and_never_read(world: World, browse: As) -> None:
     admin, key = browse(world.alice), private_key()
     admin.post(reverse("inventory:credential", args=[world.key.pk]), {"secret": key})
