@@ -64,6 +64,7 @@ MANAGED = {
     "inventory:probe-host-confirm": ("post", "probe"),
     "inventory:probe-host-fetch": ("post", "probe"),
     "inventory:probe-host-remove": ("post", "probe"),
+    "inventory:real-server": ("get", "server"),
     "inventory:real-server-remove": ("post", "server"),
     "inventory:credential": ("get", "credential"),
     "inventory:credential-remove": ("post", "credential"),
