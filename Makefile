@@ -16,7 +16,7 @@ EARLY := tests/core tests/test_layers.py
 LATE := tests/ops tests/workers tests/browser tests/lab_machines tests/lab
 ALL := $(sort $(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))
 TESTS := $(filter $(EARLY),$(ALL)) $(filter-out $(EARLY) $(LATE) %/__pycache__,$(ALL)) $(foreach t,$(LATE),$(filter $(t),$(ALL)))
-WEB := $(filter-out tests/lab tests/lab_machines tests/browser tests/workers tests/core tests/ops,$(TESTS))
+WEB := $(filter-out tests/lab tests/kernel tests/daemons tests/lab_machines tests/browser tests/workers tests/core tests/ops,$(TESTS))
 PYTEST = LBFTP_VAR=$(VAR)/test $(PY) -m pytest $(ARGS)
 
 export LBFTP_VAR = $(VAR)
@@ -51,7 +51,7 @@ test-core: ready-test ## the pure core and the layers; seconds
 	@$(PYTEST) $(filter $(EARLY),$(TESTS))
 
 test-long: ready-test ## more of what is generated: 100,000 damaged texts for the readers, many clusters in a kernel
-	@LBFTP_FUZZ=100000 LBFTP_LONG=1 $(PYTEST) tests/core/test_fuzz.py tests/kernel
+	@LBFTP_FUZZ=100000 LBFTP_LONG=1 $(PYTEST) tests/core tests/kernel
 
 test-web: ready-test ## pages, services, sockets, command line, documents
 	@$(PYTEST) $(WEB)

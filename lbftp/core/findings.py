@@ -34,7 +34,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Meaning:
-    """What a kind of difference means: the sentence with {key}, and what it does to FTP (domain.md's truths)."""
+    """What a kind of difference means: the sentence with {key}, and what it does to FTP (docs/why.md)."""
 
     severity: Severity
     what: str

@@ -16,7 +16,7 @@ from lbftp.core.problem import Problem
 from lbftp.core.render import kernel, nftables
 from lbftp.core.render.iptables import own_name
 from lbftp.core.render.keepalived import grouped, path
-from lbftp.core.spec import ClusterSpec, RouterSpec, Side
+from lbftp.core.spec import FAMILIES, ClusterSpec, RouterSpec, Side
 
 _WILDCARD: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 # EPSV and EPRT over IPv6 came to ip_vs_ftp with Linux 4.18 (read, not measured).
@@ -55,6 +55,11 @@ def _owner(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
         )
     if observed.firewall != "iptables":
         return
+    for family in FAMILIES:
+        for table in observed.rules(family).unreadable:
+            reason = f"The table {table} holds rules that nft put there, which iptables cannot read."
+            remedy = "Move them to a table of nft's own, or let nftables.service own this router's filter."
+            yield _error(observed, "FTP108", "routers", reason, remedy)
     for unit in sorted({observed.facts.saved_unit(side.family) for side in spec.sides}):
         if not observed.unit(unit).exists:
             yield _error(
@@ -76,7 +81,7 @@ def _native(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
             "FTP107",
             "routers",
             f"The nftables chain {chain} drops what the cluster needs, and no other table can let it pass.",
-            f"Add to that chain, in the file that makes it: {'; '.join(lines)}",
+            f"Add to that chain, before its other rules, in the file that makes it: {'; '.join(lines)}",
         )
 
 

@@ -93,6 +93,7 @@ KINDS: Final[dict[str, ClusterSpec]] = {
         sync_connections=True, sorry_server=SorryServer(IPv4Address("10.0.50.99"), IPv6Address("fd00:50::99")),
     ),
     "six-only": guide(**{**V6, **_NO_V4}),
+    "six-only-sync": guide(**{**V6, **_NO_V4}, sync_connections=True),
     "six-only-advertise": guide(**{**V6, **_NO_V4}, **ADVERTISE, tls=True, unicast=True),
     "six-direct": guide(**{**V6, **_NO_V4, **DIRECT, "floating6": None, "internal_network6": None}),
     "dual-granularity": guide(**V6, persistence_granularity=32, persistence_granularity6=32),

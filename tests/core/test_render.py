@@ -66,7 +66,7 @@ def test_keepalived_accepts_two_clusters_of_one_group(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sound_specs())
 def test_equal_clusters_render_equal_bytes(spec: ClusterSpec) -> None:
     again = from_json(to_json(spec))
@@ -74,7 +74,7 @@ def test_equal_clusters_render_equal_bytes(spec: ClusterSpec) -> None:
     assert preview(again) == preview(spec)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sound_specs())
 def test_keepalived_reads_exactly_what_was_meant(spec: ClusterSpec) -> None:
     """No value adds a block or a line: what is read back has the services, servers and instances of the cluster."""

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 from typing import Final
 
-from lbftp.core.lint.rule import Rule, error, field_of, info
+from lbftp.core.lint.rule import Rule, error, field_of, info, warning
 from lbftp.core.problem import Problem
 from lbftp.core.spec import ClusterSpec, RouterSpec, Side
 from lbftp.core.spec.values import Address, Interface, Network
 
 
 def _nat(spec: ClusterSpec) -> Iterator[Problem]:
-    """domain.md, "The picture": with NAT the internal floating address is the real servers' default route."""
+    """With NAT the internal floating address is the real servers' default route."""
     for side in spec.sides if spec.nat else ():
         if side.floating is None:
             yield error(
@@ -86,12 +86,12 @@ def _public(spec: ClusterSpec) -> Iterator[Problem]:
         for side in spec.sides:
             public = router.public(side.family)
             if public is not None and side.vip not in public.network:
-                yield error(
+                yield warning(
                     "FTP012",
                     field_of("vip", side.family),
                     f"The VIP {side.vip} is in no network of {router.name}'s public interface "
                     f"{router.public_interface} ({public}).",
-                    "Give an address of that network, or choose the interface that faces the clients.",
+                    "Give an address of that network, or see that the clients' router sends the VIP's packets to this pair.",
                     router.name,
                 )
         if spec.nat and router.public_interface == router.internal_interface:

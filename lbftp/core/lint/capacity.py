@@ -1,6 +1,6 @@
 """Whether ports and thresholds are enough for the sessions that the team expects.
 
-domain.md: one transfer uses one passive port, so the range times the number of real servers bounds them.
+One transfer uses one passive port, so the range times the number of real servers bounds them.
 """
 
 from __future__ import annotations

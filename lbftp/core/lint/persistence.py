@@ -74,7 +74,7 @@ def _granularity(spec: ClusterSpec) -> Iterator[Problem]:
 
 
 def _leaving(spec: ClusterSpec) -> Iterator[Problem]:
-    """domain.md: a drained server keeps its clients, unless net.ipv4.vs.expire_quiescent_template is 1."""
+    """A drained server keeps its clients, unless net.ipv4.vs.expire_quiescent_template is 1."""
     if spec.inhibit_on_failure and spec.persistence_timeout:
         yield warning(
             "FTP036",

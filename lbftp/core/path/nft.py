@@ -54,7 +54,7 @@ def _read(found: NftRule, family: Family, names: Names) -> Reading:
             target = _VERDICTS.get(kind) or _NAT[kind]
             to = str(value["addr"]) if isinstance(value, dict) and kind == "snat" and "addr" in value else ""
         elif kind in {"jump", "goto"}:
-            jump = value["target"]
+            jump = str(value["target"])
         elif kind == "mangle" and found.sets_mark is not None:
             xmark = (found.sets_mark, 0xFFFFFFFF)
         else:

@@ -23,6 +23,8 @@ from lbftp.core.spec import ClusterSpec, Family, RealServerSpec, RouterSpec, Sid
 from lbftp.core.spec.values import Address, Interface
 
 INDENT: Final = "    "
+# Link-local multicast (RFC 4291, 2.7) with the last number of IPv4's 224.0.0.81.
+_SYNC_GROUP_V6: Final = "ff02::51"
 
 
 def path(cluster: str) -> str:
@@ -92,6 +94,9 @@ def _sync_daemon(spec: ClusterSpec, router: RouterSpec, instance: str) -> list[s
     if not spec.vrrp.sync_connections:
         return []
     line = f"lvs_sync_daemon {router.internal_interface} {instance} id {spec.vrrp.internal_vrid}"
+    if spec.vip is None:
+        # The kernel's own group is one of IPv4 (ip_vs.h: IP_VS_SYNC_GROUP).
+        line += f" group {_SYNC_GROUP_V6}"
     return [*_block("global_defs", [line]), ""]
 
 
