@@ -91,7 +91,7 @@ def _public(spec: ClusterSpec) -> Iterator[Problem]:
                     field_of("vip", side.family),
                     f"The VIP {side.vip} is in no network of {router.name}'s public interface "
                     f"{router.public_interface} ({public}).",
-                    "Give an address of that network, or see that the clients' router sends the VIP's packets to this pair.",
+                    "Give an address of that network, or see that the network before it routes the VIP to this pair.",
                     router.name,
                 )
         if spec.nat and router.public_interface == router.internal_interface:
