@@ -127,7 +127,7 @@ def _enrol_probe(page: Page, host: dict[str, Any]) -> None:
 def _add_real_server(page: Page, host: dict[str, Any]) -> None:
     _menu(page, "Machines", "Real servers")
     page.get_by_label("Name", exact=True).fill(host["name"])
-    page.get_by_label("Address", exact=True).fill(host["internal_address"])
+    page.get_by_label("IPv4 address").fill(host["internal_address"])
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_role("rowheader", name=host["name"])).to_be_visible()
 
@@ -138,10 +138,10 @@ def _define_cluster(page: Page, lab: dict[str, Any]) -> None:
     page.get_by_role("textbox", name="Name").fill("files")
     page.get_by_label("Comment").fill("The lab, for the tests")
     page.get_by_label("Virtual IP (VIP)").fill(lab["vip"])
-    page.get_by_label("Internal network").fill(lab["networks"]["internal"]["ipv4"])
-    page.get_by_label("Internal floating address").fill("10.99.0.1")
+    page.get_by_label("Internal network", exact=True).fill(lab["networks"]["internal"]["ipv4"])
+    page.get_by_label("Internal floating address", exact=True).fill("10.99.0.1")
     expect(page.locator("#problems-floating")).to_contain_text("outside the internal network")
-    page.get_by_label("Internal floating address").fill(lab["internal_floating"])
+    page.get_by_label("Internal floating address", exact=True).fill(lab["internal_floating"])
     expect(page.locator("#problems-floating")).to_be_empty()
     page.get_by_label("Probe host").select_option(label="client")
     page.get_by_label("FTP account").select_option(label="ftp account")
