@@ -20,7 +20,7 @@ from workers.outcome import Outcome, seen, spec_of
 from workers.probe import Proof, in_words, prove
 from workers.remote import Limits, offered_key
 from workers.report import PAIR, Report
-from workers.restore import put_back_leftover
+from workers.restore import take_over
 from workers.rollout import Rollout, roll_out
 
 Work = Callable[[Job, Report, Limits], Outcome]
@@ -110,7 +110,7 @@ def apply(job: Job, report: Report, limits: Limits) -> Outcome:
     """Applies the approved plan, if it is still the plan."""
     spec = spec_of(job)
     if job.fence > 1:
-        return Outcome("failed", put_back_leftover(job, report, limits))
+        return take_over(job, spec, report, limits)
     report.phase("observe", "Look at both routers")
     report.declare(PAIR, [(*_LOOK, "observe"), ("compare", "Compare with the approved plan", "compare")])
     with connected(job.routers, limits) as pair, report.doing(PAIR, *_LOOK):
@@ -170,7 +170,7 @@ def comply(job: Job, report: Report, limits: Limits) -> Outcome:
     """Compares the routers with the applied revision; re-applies where the policy says so and it helps."""
     spec = spec_of(job)
     if job.fence > 1 and job.reapply:
-        put_back_leftover(job, report, limits)
+        take_over(job, spec, report, limits)
     report.phase("observe", "Look at both routers")
     report.declare(PAIR, [(*_LOOK, "observe")])
     with connected(job.routers, limits) as pair, report.doing(PAIR, *_LOOK):

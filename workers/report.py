@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from lbftp.core.findings import Finding
@@ -63,6 +64,15 @@ class Report:
 
     def finding(self, finding: Finding, *, repaired: bool = False) -> None:
         self._emit(Event("finding", finding.router, {**finding.to_json(), "repaired": repaired}))
+
+    def guard(self, router: str, state: Literal["armed", "extended", "confirmed", "restored"], seconds: int) -> None:
+        """A router's guard came to a state; `seconds` until it puts back what was there, 0 where it no longer waits."""
+        until = datetime.now(UTC) + timedelta(seconds=seconds) if seconds else None
+        self._emit(Event("guard", router, {"state": state, "seconds": seconds, "until": until and until.isoformat()}))
+
+    def checkpoint(self, router: str, name: str) -> None:
+        """The way back lies on the router under this name."""
+        self._emit(Event("checkpoint", router, {"name": name}))
 
     def note(self, level: Literal["info", "warning", "error"], text: str) -> None:
         self._emit(Event("note", PAIR, {"level": level, "text": text}))

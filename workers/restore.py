@@ -1,47 +1,93 @@
-"""Putting a router back to a checkpoint that lies on its own disk."""
+"""Putting routers back to a checkpoint that lies on their own disks, and taking over from a worker that died."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Final
 
 from lbftp.core import program
+from lbftp.core.findings import findings
 from lbftp.core.job import Access, Job
 from lbftp.core.observe.observed import Observed
+from lbftp.core.program.guard import GuardState, Hold
+from lbftp.core.spec import ClusterSpec
 from workers.errors import WorkError
+from workers.guard import ask, await_put_back, confirm
 from workers.observe import connected, look
+from workers.outcome import Outcome
 from workers.remote import Limits
 from workers.report import Report
 from workers.stepping import run_steps
 
 _STEP: Final = ("restore", "Put back what was there")
 
-Restore = Callable[[str, str], str]
 
+def restore_one(access: Access, hold: Hold, report: Report, limits: Limits) -> Observed | None:
+    """What the router holds after its checkpoint was put back; None if that failed (and was reported).
 
-def restore_one(access: Access, restore: Restore, checkpoint: str, report: Report, limits: Limits) -> Observed | None:
-    """What the router holds after `restore(checkpoint, token)` ran there; None if that failed (and was reported)."""
+    A router that does not answer puts itself back: that is waited for.
+    """
     report.declare(access.name, [(*_STEP, "restore")])
-    token = secrets.token_hex(8)
+    try:
+        return _restored(access, hold, report, limits)
+    except WorkError as error:
+        report.failed(access.name, _STEP, str(error))
+    if not await_put_back(access, hold, report, limits):
+        return None
+    report.step(access.name, _STEP, "done")
     try:
         with connected([access], limits) as pair:
-            run_steps(report, pair[access.name], restore(checkpoint, token), token, {_STEP[0]: _STEP[1]})
             return look(pair)[access.name]
     except WorkError as error:
         report.failed(access.name, _STEP, str(error))
         return None
 
 
-def put_back_leftover(job: Job, report: Report, limits: Limits) -> str:
-    """An earlier worker died in this run: what it changed is put back from its checkpoints. Says what came of it."""
-    report.phase("restore", "A worker died in this run: put back what it changed")
-    failed = [
-        access.name
-        for access in job.routers
-        if restore_one(access, program.run_leftover_restore, f"run-{job.run_id}", report, limits) is None
-    ]
+def _restored(access: Access, hold: Hold, report: Report, limits: Limits) -> Observed:
+    token = secrets.token_hex(8)
+    with connected([access], limits) as pair:
+        text = program.guard.put_back(hold.checkpoint, token)
+        run_steps(report, pair[access.name], text, token, {_STEP[0]: _STEP[1]})
+        report.guard(access.name, "restored", 0)
+        return look(pair)[access.name]
+
+
+def take_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits) -> Outcome:
+    """An earlier worker died in this run. A change that is complete on all routers is kept, any other is put back."""
+    report.phase("restore", "A worker died in this run: see what it left")
+    with connected(job.routers, limits) as pair:
+        guards = {name: ask(remote) for name, remote in pair.items()}
+        observed = look(pair)
+        waiting = {name: g.armed for name, g in guards.items() if _of(job, g.armed)}
+        if _complete(spec, observed) and not any(_of(job, g.restored) for g in guards.values()):
+            for name, checkpoint in waiting.items():
+                confirm(report, pair, _hold(job, checkpoint), [name])
+            return Outcome("succeeded", "A worker died in this run when the change was complete; it is kept.")
+    return Outcome("failed", _put_back(job, guards, waiting, report, limits))
+
+
+def _put_back(
+    job: Job, guards: Mapping[str, GuardState], waiting: Mapping[str, str], report: Report, limits: Limits
+) -> str:
+    access = {a.name: a for a in job.routers}
+    failed = [n for n, c in waiting.items() if restore_one(access[n], _hold(job, c), report, limits) is None]
     if failed:
-        command = f"sh {program.CHECKPOINTS}/run-{job.run_id}-*/restore"
-        return f"A worker died in this run, and {', '.join(failed)} could not be put back: run there as root: {command}"
-    return "A worker died in this run. What it had changed was put back: propose the change again."
+        commands = "; ".join(f"{n}: sh {program.CHECKPOINTS}/{waiting[n]}/restore" for n in failed)
+        return f"A worker died in this run, and not everything could be put back. Run as root: {commands}"
+    by_itself = [name for name, g in guards.items() if _of(job, g.restored)]
+    if not waiting and not by_itself:
+        return "A worker died in this run before it changed anything: apply the change again."
+    return "A worker died in this run. What it had changed was put back: apply the change again."
+
+
+def _complete(spec: ClusterSpec, observed: Mapping[str, Observed]) -> bool:
+    return not [f for f in findings(spec, observed) if f.severity == "error"]
+
+
+def _of(job: Job, checkpoint: str) -> bool:
+    return checkpoint.startswith(f"run-{job.run_id}-")
+
+
+def _hold(job: Job, checkpoint: str) -> Hold:
+    return Hold(job.owner, str(job.run_id), checkpoint, job.guard)

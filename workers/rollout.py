@@ -1,7 +1,7 @@
-"""Bringing a plan to a pair of routers: checkpoint, apply (backup first), prove, persist, look again; or put back.
+"""Bringing a plan to a pair of routers: checkpoint, apply (backup first), prove, persist, confirm; or put back.
 
-Nothing is changed before every router has the way back on its own disk. The timer that runs it when nobody confirms
-belongs between `_checkpoint` and `_apply` (architecture: "Guard").
+Nothing is changed before every router has the way back on its own disk and a guard that runs it when nobody confirms in
+time. Every phase lets the guards start anew, over a connection that works; only the last one ends them.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from lbftp.core.findings import Finding, findings, master
 from lbftp.core.job import Job
 from lbftp.core.observe.observed import Observed
 from lbftp.core.plan import Plan
+from lbftp.core.program.guard import Hold
 from lbftp.core.render import desired
 from lbftp.core.spec import ClusterSpec
+from workers import guard
 from workers.errors import ClaimLost, ProofFailed, WorkError
 from workers.observe import Pair, connected, look
 from workers.probe import Proof, in_words, prove
@@ -34,7 +36,9 @@ PERSIST_CODES: Final = frozenset(
     {"saved-rules", "module-file", "sysctl-file", "nft-file", "nft-include-file", "unit-disabled"}
 )
 
+_LOCK: Final = ("lock", "Take the router for this run", "checkpoint")
 _CHECKPOINT: Final = ("checkpoint", "Write down the way back", "checkpoint")
+_GUARD: Final = ("guard", "Arm the guard", "checkpoint")
 _PAIR_STEPS: Final = (
     ("settle", "See that the pair is as planned", "prove"),
     ("sessions", "Make FTP sessions through the VIP", "prove"),
@@ -62,6 +66,11 @@ class Rollout:
         """The checkpoint's folder name on the routers."""
         return f"run-{self.job.run_id}-{self.name}"
 
+    @property
+    def hold(self) -> Hold:
+        """What the routers are told of who changes them."""
+        return Hold(self.job.owner, str(self.job.run_id), self.checkpoint, self.job.guard)
+
     def order(self) -> list[str]:
         """Routers with steps, the backup before whoever holds the VIP; by priority while nobody does.
 
@@ -88,6 +97,9 @@ def roll_out(rollout: Rollout) -> None:
             _prove(rollout, pair)
             _phase(rollout, pair, "persist", "persist", "Keep it over a reboot")
             _look_again(rollout, pair)
+            rollout.report.phase("confirm", "Confirm")
+            guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
+            guard.confirm(rollout.report, pair, rollout.hold, rollout.touched)
     except ClaimLost:
         # Another worker has this run now, and puts back what it finds.
         raise
@@ -99,8 +111,9 @@ def roll_out(rollout: Rollout) -> None:
 
 def _declare(rollout: Rollout) -> None:
     for name in rollout.order():
-        rollout.report.declare(name, [_CHECKPOINT])
+        rollout.report.declare(name, [_LOCK, _CHECKPOINT, _GUARD])
         rollout.report.declare_steps(name, rollout.plan.router(name).steps)
+        rollout.report.declare(name, [guard.CONFIRM])
     rollout.report.declare(PAIR, _PAIR_STEPS)
 
 
@@ -108,25 +121,32 @@ def _checkpoint(rollout: Rollout, pair: Pair) -> None:
     rollout.report.phase("checkpoint", "Write down the way back on each router")
     for name in rollout.order():
         token = secrets.token_hex(8)
-        steps = rollout.plan.router(name).steps
-        text = program.checkpoint(rollout.checkpoint, steps, token)
-        run_steps(rollout.report, pair[name], text, token, {_CHECKPOINT[0]: _CHECKPOINT[1]})
+        run_steps(rollout.report, pair[name], program.take(rollout.hold, token), token, {_LOCK[0]: _LOCK[1]})
+    for name in rollout.order():
+        rollout.touched.append(name)
+        steps, names = rollout.plan.router(name).steps, {s[0]: s[1] for s in (_CHECKPOINT, _GUARD)}
+        text = program.checkpoint(rollout.checkpoint, steps, token, rollout.hold)
+        run_steps(rollout.report, pair[name], text, token, names)
+        rollout.report.checkpoint(name, rollout.checkpoint)
+        rollout.report.guard(name, "armed", rollout.hold.seconds)
 
 
 def _phase(rollout: Rollout, pair: Pair, phase: str, name: str, title: str) -> None:
     if not any(r.phase(phase) for r in rollout.plan.routers):
         return
     rollout.report.phase(name, title)
+    guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
     for router in rollout.order():
         steps = rollout.plan.router(router).phase(phase)
         if steps:
             token = secrets.token_hex(8)
-            rollout.touched = [*dict.fromkeys([*rollout.touched, router])]
-            run_steps(rollout.report, pair[router], program.apply(steps, token), token, titles(steps))
+            text = program.apply(steps, token, rollout.hold)
+            run_steps(rollout.report, pair[router], text, token, titles(steps))
 
 
 def _prove(rollout: Rollout, pair: Pair) -> None:
     rollout.report.phase("prove", "Prove it over fresh connections")
+    guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
     with rollout.report.doing(PAIR, *_PAIR_STEPS[0][:2]):
         rollout.after = settle(rollout, pair)
     id_, title = _PAIR_STEPS[1][:2]
@@ -184,7 +204,7 @@ def _put_back(rollout: Rollout, cause: Exception) -> str:
 def _restored(rollout: Rollout, name: str) -> bool:
     """Whether `name` is as it was: the same differences from what the plan wanted."""
     access = next(a for a in rollout.job.routers if a.name == name)
-    now = restore_one(access, program.run_restore, rollout.checkpoint, rollout.report, rollout.limits)
+    now = restore_one(access, rollout.hold, rollout.report, rollout.limits)
     if now is None:
         return False
     changed = _wishes(rollout.spec, rollout.before[name]) ^ _wishes(rollout.spec, now)

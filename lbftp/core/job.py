@@ -44,7 +44,8 @@ class Job:
     `spec` is the revision to reach or to check; `previous` the one applied now, if any. `approved_digest` is the plan
     digest that people approved (apply only). `others` are the applied specs of other clusters on the same routers.
     An import run has `routers` and no spec. `target` is the one machine of an enrol or facts run; `target_kind`
-    ('router', 'probehost') and `target_id` its row.
+    ('router', 'probehost') and `target_id` its row. `guard` is how many seconds routers wait for a change's confirmation,
+    `owner` this manager's name there; `dry` stops before the first change.
     """
 
     run_id: int
@@ -60,6 +61,9 @@ class Job:
     target: Access | None = None
     target_kind: str = ""
     target_id: int = 0
+    guard: int = 120
+    owner: str = "lbftp"
+    dry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

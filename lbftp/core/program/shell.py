@@ -101,10 +101,14 @@ reload() {
 }
 """
 
+# free and release are no more than that until a guard gives them a meaning (program/guard.py).
 _RUNNER: Final = r"""
+free() { :; }
+release() { :; }
 step() {
   printf '@lbftp %s start %s\n' "$token" "$1"
-  "$2" </dev/null 2>&1; code=$?
+  free 2>&1 && "$2" </dev/null 2>&1; code=$?
+  release
   printf '@lbftp %s end %s %s\n' "$token" "$1" "$code"
   [ "$code" -eq 0 ] || exit 3
 }
@@ -127,10 +131,11 @@ def read_mark(line: str, token: str) -> Mark | None:
     return Mark(found[3], int(found[4]) if found[2] == "end" and found[4] else None)
 
 
-def program(bodies: Mapping[str, str], token: str) -> str:
+def program(bodies: Mapping[str, str], token: str, *, before: str = "") -> str:
+    """The program that does `bodies` (step -> shell text) one after the other; `before` are lines that come first."""
     if not _TOKEN.fullmatch(token):
         raise ValueError("a token is 8-64 letters and digits")
-    lines = [PRELUDE, f"token={token}", _RUNNER]
+    lines = [PRELUDE, f"token={token}", _RUNNER, before]
     for number, (id_, body) in enumerate(bodies.items()):
         lines += [f"do_{number}() {{", body, "}", f"step {shlex.quote(id_)} do_{number}"]
     return "\n".join([*lines, "exit 0", ""])

@@ -6,16 +6,19 @@ import shlex
 from collections.abc import Sequence
 from typing import Final
 
+from lbftp.core.program import guard
 from lbftp.core.program.actions import UNDO
+from lbftp.core.program.guard import Hold
 from lbftp.core.program.shell import PRELUDE, argv, program
 from lbftp.core.steps import Step
 
 CHECKPOINTS: Final = "/var/lib/lbftp/checkpoints"
 
 
-def checkpoint(run: str, steps: Sequence[Step], token: str) -> str:
+def checkpoint(run: str, steps: Sequence[Step], token: str, hold: Hold | None = None) -> str:
     """The program that puts the way back on the router before anything is changed: a folder with the `restore` program,
-    and copies of the files and the running rules for people to look at. The last 20 are kept."""
+    and copies of the files and the running rules for people to look at. The last 20 are kept. With `hold` the guard
+    is armed when everything else is there."""
     folder = f"{CHECKPOINTS}/{run}"
     files = [s.params["path"] for s in steps if s.kind == "write-file" and s.params["before"] is not None]
     copies = " &&\n".join(f'cp -p {shlex.quote(p)} "$folder/files/"' for p in files) or ":"
@@ -28,21 +31,9 @@ if grep -q '^nf_tables ' /proc/modules; then nft list ruleset >"$folder/nft"; fi
 put "$folder/restore" {shlex.quote(restore(steps))} && chmod 0700 "$folder/restore" &&
 ls -1dt {CHECKPOINTS}/*/ | tail -n +21 | while read -r old; do rm -rf "$old"; done
 """
-    return program({"checkpoint": body}, token)
-
-
-def run_restore(run: str, token: str) -> str:
-    """The program that runs the router's own `restore` of the checkpoint `run`."""
-    return program({"restore": f"sh {shlex.quote(f'{CHECKPOINTS}/{run}/restore')}"}, token)
-
-
-def run_leftover_restore(run: str, token: str) -> str:
-    """As `run_restore`, for the newest of this run's checkpoints whatever its suffix; none is fine as well."""
-    body = f"""
-newest=$(ls -1dt {CHECKPOINTS}/{shlex.quote(run)}-*/restore 2>/dev/null | head -n 1)
-if [ -n "$newest" ]; then sh "$newest"; else echo 'nothing was changed here'; fi
-"""
-    return program({"restore": body}, token)
+    if hold is None:
+        return program({"checkpoint": body}, token)
+    return program({"checkpoint": body, "guard": guard.arm(hold)}, token, before=guard.owned(hold))
 
 
 def restore(steps: Sequence[Step]) -> str:

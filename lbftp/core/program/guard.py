@@ -1,0 +1,250 @@
+"""The router's own guard: it puts back a change that nobody confirmed in time, without manager and network.
+
+Before the first change a checkpoint is armed with so many seconds. While they run, a watcher on the router waits; when
+they are over, or when the router boots meanwhile, it runs the checkpoint's `restore` until that succeeds. Time is the
+router's uptime, so that a wrong clock changes nothing (proc(5), /proc/uptime). Confirming, extending and putting back
+take the same lock (flock(1)), so that one of them wins and the others see it.
+
+    /var/lib/lbftp/owner            who works on this router now: MANAGER RUN BOOT UPTIME
+    /var/lib/lbftp/guard/armed      the checkpoint's name while it waits for its confirmation
+    /var/lib/lbftp/guard/deadline   seconds of uptime
+    /var/lib/lbftp/guard/restored   the name of the last one that was put back
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import Final
+
+from lbftp.core.program.shell import argv, program
+
+HOME: Final = "/var/lib/lbftp"
+UNIT: Final = "lbftp-guard.service"
+UNIT_PATH: Final = f"/etc/systemd/system/{UNIT}"
+# An owner who has not been heard of for so long, and has nothing armed, is gone.
+STALE_SECONDS: Final = 900
+# Exit codes: the guard has put it back already; somebody else works on this router.
+PUT_BACK: Final = 4
+TAKEN: Final = 5
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,99}")
+
+_WATCH: Final = f"""#!/bin/sh
+# lbftp owns this file: the guard of a change that was not confirmed yet. `watch now` puts it back at once.
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
+cd {HOME}/guard || exit 1
+say() {{ echo "$1"; logger -t lbftp -- "$1" 2>/dev/null || :; }}
+seconds() {{ read -r now _ </proc/uptime; echo "${{now%%.*}}"; }}
+if [ "${{1:-}}" != now ]; then
+  while [ -e armed ] && [ "$(seconds)" -lt "$(cat deadline)" ]; do sleep 1; done
+fi
+exec 9>lock
+tries=0
+while [ -e armed ]; do
+  flock 9
+  [ -e armed ] || exit 0
+  name=$(cat armed)
+  say "guard: $name was not confirmed in time, putting back what was there"
+  if sh "{HOME}/checkpoints/$name/restore" >restored.log 2>&1; then
+    mv armed restored && rm -f {HOME}/owner
+    say "guard: what was there before $name is back"
+    exit 0
+  fi
+  say "guard: $name cannot be put back yet, trying again: $(tail -n 1 restored.log)"
+  flock -u 9
+  tries=$((tries + 1))
+  [ "$tries" -lt 60 ] || {{ say "guard: giving up on $name, run {HOME}/checkpoints/$name/restore"; exit 1; }}
+  sleep 5
+done
+"""
+
+_BOOT: Final = f"""# lbftp owns this file: a change that was not confirmed before a boot is put back after it.
+[Unit]
+Description=Put back what lbftp changed and nobody confirmed
+ConditionPathExists={HOME}/guard/armed
+After=systemd-modules-load.service systemd-sysctl.service netfilter-persistent.service iptables.service
+After=ip6tables.service nftables.service keepalived.service
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh {HOME}/guard/watch now
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+_LIBRARY: Final = f"""
+guard={HOME}/guard
+seconds() {{ read -r now _ </proc/uptime; echo "${{now%%.*}}"; }}
+locked() {{ exec 9>"$guard/lock" && flock -w 60 9; }}
+
+# take OWNER RUN: this router is ours alone until the run ends.
+take() {{
+  mkdir -p "$guard" && chmod 0700 {HOME} && locked || return 1
+  boot=$(cat /proc/sys/kernel/random/boot_id)
+  if [ -e {HOME}/owner ]; then
+    read -r owner run then since <{HOME}/owner
+    age=$(($(seconds) - ${{since:-0}}))
+    alive=$([ -e "$guard/armed" ] || [ "$age" -lt {STALE_SECONDS} ] && echo yes)
+    if [ "$owner $run" != "$1 $2" ] && [ "$then" = "$boot" ] && [ "$alive" = yes ]; then
+      echo "$owner (run $run) has been working on this router for $age s: wait until it is done"
+      return {TAKEN}
+    fi
+  fi
+  printf '%s %s %s %s\\n' "$1" "$2" "$boot" "$(seconds)" >{HOME}/owner.new && mv -f {HOME}/owner.new {HOME}/owner
+}}
+
+# mine OWNER RUN: still ours.
+mine() {{
+  if [ -e {HOME}/owner ]; then read -r owner run _ <{HOME}/owner; else owner= run=; fi
+  [ "$owner $run" = "$1 $2" ] && return 0
+  echo "this router is no longer held by run $2${{owner:+, but by $owner (run $run)}}"
+  return {TAKEN}
+}}
+
+# arm NAME SECONDS
+arm() {{
+  locked || return 1
+  rm -f "$guard/restored"
+  echo $(($(seconds) + $2)) >"$guard/deadline" && echo "$1" >"$guard/armed.new" &&
+    mv -f "$guard/armed.new" "$guard/armed" && sync -f "$guard" || return 1
+  exec 9>&-
+  if [ -d /run/systemd/system ]; then
+    systemctl stop -q lbftp-guard-watch.service 2>/dev/null
+    systemd-run -q --collect --unit=lbftp-guard-watch /bin/sh "$guard/watch"
+  else
+    setsid /bin/sh "$guard/watch" >/dev/null 2>&1 </dev/null &
+  fi
+}}
+
+# extend NAME SECONDS
+extend() {{
+  locked || return 1
+  armed "$1" || return {PUT_BACK}
+  echo $(($(seconds) + $2)) >"$guard/deadline.new" && mv -f "$guard/deadline.new" "$guard/deadline"
+}}
+
+armed() {{
+  if [ "$(cat "$guard/armed" 2>/dev/null)" = "$1" ]; then return 0; fi
+  if [ "$(cat "$guard/restored" 2>/dev/null)" = "$1" ]; then
+    echo "the guard of this router has put back what was there before: it waited no longer"
+  else
+    echo "no guard is armed for $1 on this router"
+  fi
+  return 1
+}}
+
+# confirm NAME: the change stays. A second time is the same as once.
+confirm() {{
+  locked || return 1
+  if [ "$(cat "$guard/restored" 2>/dev/null)" = "$1" ]; then armed "$1"; return {PUT_BACK}; fi
+  if [ "$(cat "$guard/armed" 2>/dev/null)" = "$1" ]; then rm -f "$guard/armed"; sync -f "$guard"; fi
+  rm -f {HOME}/owner
+  exec 9>&-
+  if [ -d /run/systemd/system ]; then systemctl stop -q lbftp-guard-watch.service 2>/dev/null; fi
+  logger -t lbftp -- "guard: $1 is confirmed" 2>/dev/null || :
+}}
+
+# put_back NAME: at once, and only once.
+put_back() {{
+  if [ "$(cat "$guard/restored" 2>/dev/null)" = "$1" ]; then echo "put back already"; return 0; fi
+  if [ ! -e "$guard/armed" ]; then sh {HOME}/checkpoints/"$1"/restore && rm -f {HOME}/owner; return; fi
+  armed "$1" && /bin/sh "$guard/watch" now && [ ! -e "$guard/armed" ]
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Who changes a router and until when: the manager's name, the run, its checkpoint there, seconds of the guard."""
+
+    owner: str
+    run: str
+    checkpoint: str
+    seconds: int
+
+    def __post_init__(self) -> None:
+        for word in (self.owner, self.run, self.checkpoint):
+            if not _NAME.fullmatch(word):
+                raise ValueError(f"{word[:40]!r} is not a name")
+
+
+@dataclass(frozen=True, slots=True)
+class GuardState:
+    """What a router says of its guard. `armed` and `restored` are checkpoints' names, '' for none; `left` seconds."""
+
+    armed: str
+    left: int
+    restored: str
+    owner: str
+
+
+def take(hold: Hold) -> str:
+    """The body of the step that makes the router ours."""
+    return f"{_LIBRARY}\n{argv('take', hold.owner, hold.run)}"
+
+
+def arm(hold: Hold) -> str:
+    """The body of the step that starts the guard. What a boot needs is there before anything is armed."""
+    return f"""{_LIBRARY}
+{argv("put", f"{HOME}/guard/watch", _WATCH, "0700")} || return 1
+if [ -d /run/systemd/system ] && [ "$(cat {UNIT_PATH} 2>/dev/null)" != {shlex.quote(_BOOT.rstrip())} ]; then
+  {argv("put", UNIT_PATH, _BOOT)} && systemctl daemon-reload || return 1
+fi
+if [ -d /run/systemd/system ]; then systemctl enable -q {UNIT} || return 1; fi
+{argv("arm", hold.checkpoint, hold.seconds)}"""
+
+
+def held(hold: Hold) -> str:
+    """Shell lines that come first in a program of steps: each step runs only while the router is ours and its guard
+    waits, and the guard waits until the step is through."""
+    return f"""{_LIBRARY}
+free() {{ {argv("mine", hold.owner, hold.run)} && locked && {argv("armed", hold.checkpoint)}; }}
+release() {{ exec 9>&-; }}
+"""
+
+
+def owned(hold: Hold) -> str:
+    """Shell lines that come first: each step runs only while the router is ours."""
+    return f"{_LIBRARY}\nfree() {{ {argv('mine', hold.owner, hold.run)}; }}\n"
+
+
+def confirm(hold: Hold, token: str) -> str:
+    """The program that keeps the change on this router."""
+    return program({"confirm": f"{_LIBRARY}\n{argv('confirm', hold.checkpoint)}"}, token)
+
+
+def extend(hold: Hold, token: str) -> str:
+    """The program that lets the guard start anew with its seconds."""
+    return program({"extend": f"{_LIBRARY}\n{argv('extend', hold.checkpoint, hold.seconds)}"}, token)
+
+
+def put_back(checkpoint: str, token: str) -> str:
+    """The program that puts back a checkpoint now, with the guard's own restore. Twice is the same as once."""
+    if not _NAME.fullmatch(checkpoint):
+        raise ValueError(f"{checkpoint[:40]!r} is not a name")
+    return program({"restore": f"{_LIBRARY}\n{argv('put_back', checkpoint)}"}, token)
+
+
+STATUS: Final = f"""
+guard={HOME}/guard
+read -r now _ </proc/uptime
+deadline=$(cat "$guard/deadline" 2>/dev/null || echo 0)
+printf 'armed %s\\n' "$(cat "$guard/armed" 2>/dev/null)"
+printf 'left %s\\n' "$((deadline - ${{now%%.*}}))"
+printf 'restored %s\\n' "$(cat "$guard/restored" 2>/dev/null)"
+printf 'owner %s\\n' "$(cat {HOME}/owner 2>/dev/null)"
+"""
+
+
+def state(text: str) -> GuardState:
+    """What STATUS printed."""
+    values = dict(line.partition(" ")[::2] for line in text.splitlines())
+    left = values.get("left", "0")
+    seconds = int(left) if re.fullmatch(r"-?[0-9]{1,12}", left) else 0
+    armed = values.get("armed", "").strip()
+    return GuardState(
+        armed, max(0, seconds) if armed else 0, values.get("restored", "").strip(), values.get("owner", "")
+    )

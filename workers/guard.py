@@ -1,0 +1,72 @@
+"""The routers' own guards, seen from the manager: let them start anew, confirm, ask, wait for them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from lbftp.core import program
+from lbftp.core.job import Access
+from lbftp.core.program.guard import STATUS, GuardState, Hold, state
+from workers.errors import StepFailed, WorkError
+from workers.observe import Pair, connected, each
+from workers.remote import Limits, Remote
+from workers.report import Report
+from workers.stepping import run_steps
+
+# How much longer than its time a guard is waited for: it may try several times.
+PATIENCE_SECONDS: Final = 90
+_BETWEEN_SECONDS: Final = 3
+CONFIRM: Final = ("confirm", "Keep the change: the guard goes", "confirm")
+
+
+def extend(report: Report, pair: Pair, hold: Hold, names: Sequence[str]) -> None:
+    """Every guard starts anew with all its seconds. Raises StepFailed where one has put things back already."""
+    report.check()
+    for name in names:
+        answer = pair[name].run(program.guard.extend(hold, secrets.token_hex(8)))
+        if answer.code != 0:
+            said = [line for line in answer.out.decode(errors="replace").splitlines() if not line.startswith("@lbftp ")]
+            raise StepFailed(f"{name}: {(said or ['its guard does not answer'])[-1]}")
+        report.guard(name, "extended", hold.seconds)
+
+
+def confirm(report: Report, pair: Pair, hold: Hold, names: Sequence[str]) -> None:
+    """The change stays on all of `names`, side by side: nothing can come between them for long."""
+    chosen = {name: pair[name] for name in names}
+
+    def keep(name: str, remote: Remote) -> None:
+        token = secrets.token_hex(8)
+        run_steps(report, remote, program.guard.confirm(hold, token), token, {CONFIRM[0]: CONFIRM[1]})
+        report.guard(name, "confirmed", 0)
+
+    each(chosen, keep)
+
+
+def ask(remote: Remote) -> GuardState:
+    """What the router's guard says now."""
+    answer = remote.run(STATUS)
+    return state(answer.out.decode(errors="replace"))
+
+
+def await_put_back(access: Access, hold: Hold, report: Report, limits: Limits) -> bool:
+    """Whether the router's own guard has put the checkpoint back, as soon as the router can be asked again."""
+    end = time.monotonic() + hold.seconds + PATIENCE_SECONDS
+    report.note(
+        "warning", f"{access.name} cannot be reached: its guard puts back what was there within {hold.seconds} s."
+    )
+    while time.monotonic() < end:
+        time.sleep(_BETWEEN_SECONDS)
+        try:
+            with connected([access], limits) as pair:
+                found = ask(pair[access.name])
+        except WorkError:
+            continue
+        if found.restored == hold.checkpoint:
+            report.guard(access.name, "restored", 0)
+            return True
+        if found.armed != hold.checkpoint:
+            return False
+    return False
