@@ -81,7 +81,7 @@ def check(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "problems": problems,
         "places": _placed(form, problems),
-        "summaries": [*form.summaries(), *([form.limits] if form.machines["real_servers"] else [])],
+        "summaries": [*form.summaries(), form.limits],
         "compared": found.applied.number if found and found.applied else None,
         "stopped": any(p["severity"] == "error" for p in problems),
     }
