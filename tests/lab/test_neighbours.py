@@ -71,11 +71,12 @@ def test_both_move_together(kinds: Kinds) -> None:
 
 def test_the_helper_in_use_is_not_loaded_again(kinds: Kinds) -> None:
     """The sessions of the tests before are in the table still: the change fails, and nothing of it is left."""
-    held = kinds.bench.look()
+    held = {name: sorted(lines) for name, lines in kinds.bench.look().items()}
     outcome = kinds.bench.apply(spec=TWO_PORTS, probe=kinds.probe(), others=(SECRET,))
     assert outcome.state == "failed"
     assert "cannot be loaded again while FTP sessions use it" in outcome.text
-    assert kinds.bench.look() == held
+    # Our own jumps may have changed places with each other; they mark and accept, each for its own cluster.
+    assert {name: sorted(lines) for name, lines in kinds.bench.look().items()} == held
 
 
 def test_a_second_control_port_once_it_is_not_in_use(kinds: Kinds) -> None:
