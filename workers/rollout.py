@@ -214,5 +214,8 @@ def _restored(rollout: Rollout, name: str) -> bool:
 
 
 def _wishes(spec: ClusterSpec, observed: Observed) -> set[tuple[str, str]]:
-    """What is missing for the spec. The helper module is left out: in use it cannot be unloaded, and no matter."""
-    return {(d.kind, d.key) for d in diff(desired(spec, observed), observed) if d.kind != "module"}
+    """What is missing for the spec. The helper module is left out: in use it can neither be unloaded nor loaded again
+    with the ports of before, and no matter: it watches more than it has to."""
+    return {
+        (d.kind, d.key) for d in diff(desired(spec, observed), observed) if d.kind not in {"module", "module-ports"}
+    }

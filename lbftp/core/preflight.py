@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from lbftp.core.observe import keepalived
+from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.ipvs import fwmark
 from lbftp.core.observe.keepalived.tree import read
 from lbftp.core.observe.keepalived.typed import Instance, meaning
@@ -168,7 +169,11 @@ def _foreign(name: str, spec: ClusterSpec) -> bool:
 def _router_id(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
     """VRRP tells instances apart by router id within one network (RFC 5798, 5.2.3): the interface counts."""
     router = spec.router(observed.router)
-    config = meaning(read(observed.files, keepalived.MAIN, observed.facts.hostname.partition(".")[0]))
+    try:
+        config = meaning(read(observed.files, keepalived.MAIN, observed.facts.hostname.partition(".")[0]))
+    except ObserveError as error:
+        yield _error(observed, "FTP109", "routers", f"{error}.", "Correct it: keepalived would not read it either.")
+        return
     for instance in config.instances:
         field = _clash(spec, router, instance)
         if field:

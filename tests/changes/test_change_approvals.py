@@ -207,10 +207,10 @@ def test_a_plan_run_that_broke_says_why_on_the_change(world: World) -> None:
 
 
 def test_a_draft_with_errors_is_not_proposed(world: World) -> None:
-    edit(world, world.alice, vip="198.51.100.9")
+    edit(world, world.alice, floating="10.99.0.9")
     with pytest.raises(Invalid) as caught:
         services.propose(user=world.alice, cluster=world.cluster, title="t", reason="")
-    assert "vip" in {p["field"] for p in caught.value.problems}
+    assert "floating" in {p["field"] for p in caught.value.problems}
     assert not ChangeRequest.objects.exists()
 
 

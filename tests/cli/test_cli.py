@@ -218,10 +218,10 @@ def test_unknown_things_are_wrong_use(world: World) -> None:
 
 
 def test_a_draft_with_errors_is_wrong_use_with_every_problem(world: World) -> None:
-    edit(world, world.alice, vip="198.51.100.9")
+    edit(world, world.alice, floating="10.99.0.9")
     answer = cli("propose", "web", "--user", "alice", "--json")
     assert answer.status == 2
-    assert {p["field"] for p in answer.json["problems"]} >= {"vip"}
+    assert {p["field"] for p in answer.json["problems"]} >= {"floating"}
     assert all(p["code"] and p["remedy"] for p in answer.json["problems"] if p["severity"] == "error")
 
 

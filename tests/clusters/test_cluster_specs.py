@@ -141,7 +141,8 @@ def test_routers_of_other_teams_are_not_there(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "field"), [({"vip": "198.51.100.9"}, "vip"), ({"internal_network": "10.9.0.0/24"}, "real_servers")]
+    ("changes", "field"),
+    [({"floating": "10.99.0.9"}, "floating"), ({"internal_network": "10.9.0.0/24"}, "real_servers")],
 )
 def test_the_lint_speaks(world: World, changes: dict[str, Any], field: str) -> None:
     problems = check_draft(draft(**changes), world.team, name="web", cluster=world.cluster)

@@ -183,6 +183,7 @@ REFUSALS: dict[str, tuple[ClusterSpec, dict[str, Any], str]] = {
         GUIDE, {"files": {"/etc/modprobe.d/theirs.conf": "options ip_vs_ftp ports=2121\n"}}, "FTP117",
     ),
     "old kernel": (KINDS["dual"], {"kernel": "4.15.0"}, "FTP118"),
+    "unreadable keepalived.conf": (GUIDE, {"files": {"/etc/keepalived/keepalived.conf": "nonsense {\n"}}, "FTP109"),
     "firewalld": (GUIDE, {"unit": Unit("firewalld.service", True, "active", "enabled")}, "FTP105"),
 }  # fmt: skip
 

@@ -71,15 +71,16 @@ def test_both_move_together(kinds: Kinds) -> None:
 
 def test_the_helper_in_use_is_not_loaded_again(kinds: Kinds) -> None:
     """The sessions of the tests before are in the table still: the change fails, and nothing of it is left."""
-    kinds.serve(TWO_PORTS)
-    held = kinds.bench.look()
+    held = {name: sorted(lines) for name, lines in kinds.bench.look().items()}
     outcome = kinds.bench.apply(spec=TWO_PORTS, probe=kinds.probe(), others=(SECRET,))
     assert outcome.state == "failed"
     assert "cannot be loaded again while FTP sessions use it" in outcome.text
-    assert kinds.bench.look() == held
+    # Our own jumps may have changed places with each other; they mark and accept, each for its own cluster.
+    assert {name: sorted(lines) for name, lines in kinds.bench.look().items()} == held
 
 
 def test_a_second_control_port_once_it_is_not_in_use(kinds: Kinds) -> None:
+    kinds.serve(TWO_PORTS)
     kinds.bench.both(FORGET)
     rows = kinds.apply(TWO_PORTS, SECRET, previous=PLAIN)
     ports = kinds.bench.both("cat /sys/module/ip_vs_ftp/parameters/ports")

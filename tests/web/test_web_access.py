@@ -53,6 +53,8 @@ OPERATED = {
     "changes:apply": ("post", "change"),
     "changes:replan": ("post", "change"),
     "inventory:router-look": ("post", "router"),
+    "changes:import": ("post", "router"),
+    "changes:run-import": ("post", "run"),
     "inventory:probe-host-look": ("post", "probe"),
 }
 # What only administrators of the team may do.

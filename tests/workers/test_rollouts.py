@@ -44,7 +44,7 @@ def failing(bench: Bench, words: str, **changes: object) -> None:
 @pytest.mark.usefixtures("before")
 def test_keepalived_s_own_check_stops_before_anything_is_written(bench: Bench) -> None:
     bench.sh(
-        "r2", "cp -p /etc/keepalived/keepalived.conf /root/kept && echo 'nonsense {' >>/etc/keepalived/keepalived.conf"
+        "r2", "cp -p /etc/keepalived/keepalived.conf /root/kept && echo 'nonsense 1' >>/etc/keepalived/keepalived.conf"
     )
     try:
         failing(bench, "keepalived refused the configuration")

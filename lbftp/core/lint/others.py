@@ -165,7 +165,8 @@ def _group_differences(spec: ClusterSpec, other: ClusterSpec) -> Iterator[tuple[
     fields += _TRACKED_VALUES if spec.vrrp.track_interfaces else ()
     for a, b in _shared(spec, other):
         for field in fields:
-            if getattr(a, field) != getattr(b, field):
+            # None: the address of an IP version that this cluster does not have.
+            if None not in (getattr(a, field), getattr(b, field)) and getattr(a, field) != getattr(b, field):
                 what = field.replace("_", " ")
                 yield "routers", f"{what} {getattr(a, field)}", f"{what} {getattr(b, field)} on {b.name}"
 
