@@ -6,9 +6,13 @@ Secrets are kept out of `repr`, so that a traceback or a log line cannot show th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from lbftp.core.spec import ClusterSpec
+
+# How long routers wait for the confirmation of a change before they put themselves back.
+GUARD_SECONDS: Final = 120
+GUARD_BOUNDS: Final = (30, 3600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,8 @@ class Job:
     `spec` is the revision to reach or to check; `previous` the one applied now, if any. `approved_digest` is the plan
     digest that people approved (apply only). `others` are the applied specs of other clusters on the same routers.
     An import run has `routers` and no spec. `target` is the one machine of an enrol or facts run; `target_kind`
-    ('router', 'probehost') and `target_id` its row. `guard` is how many seconds routers wait for a change's confirmation,
-    `owner` this manager's name there; `dry` stops before the first change.
+    ('router', 'probehost') and `target_id` its row. `guard`: seconds that routers wait for a change's confirmation;
+    `owner`: this manager's name there; `dry`: stop before the first change.
     """
 
     run_id: int
@@ -61,9 +65,17 @@ class Job:
     target: Access | None = None
     target_kind: str = ""
     target_id: int = 0
-    guard: int = 120
+    guard: int = GUARD_SECONDS
     owner: str = "lbftp"
     dry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What people ask of a run. `cancel` is the reason, '' for none; `extend`: guards are to start anew, told once."""
+
+    cancel: str = ""
+    extend: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def _out_of_step(wanted: Sequence[OwnChain], differences: Sequence[Difference]) 
 
 def _chains(wanted: Sequence[OwnChain], gone: Sequence[OwnChain], observed: Observed, family: Family) -> Step:
     running = observed.rules(family)
-    deletions, before = iptables.restore(running, [*wanted, *gone])
+    deletions, before = iptables.restore(running, wanted, gone)
     program = "iptables" if family == 4 else "ip6tables"
     text = iptables.load(wanted, gone, running)
     params = {"text": text, "undo_jumps": deletions, "undo_text": before, "program": program}

@@ -14,6 +14,7 @@ from lbftp.core import program
 from lbftp.core.program import read_mark
 from lbftp.core.steps import Step, sha256
 
+HOLD = program.Hold("site-1", "1", "run-1-a", 120)
 TOKEN = "token123"
 SHELLS = [shell for shell in ("dash", "bash", "sh") if shutil.which(shell)]
 
@@ -129,7 +130,12 @@ def test_the_whole_plan_of_the_lab_is_good_shell(shell: str) -> None:
             program.apply(router.steps, TOKEN),
             program.restore(router.steps),
             program.checkpoint("run-1", router.steps, TOKEN),
-            program.run_leftover_restore("run-1", TOKEN),
+            program.take(HOLD, TOKEN),
+            program.checkpoint("run-1-a", router.steps, TOKEN, HOLD),
+            program.apply(router.steps, TOKEN, HOLD),
+            program.guard.extend(HOLD, TOKEN),
+            program.guard.confirm(HOLD, TOKEN),
+            program.guard.put_back("run-1-a", TOKEN),
         ):
             done = subprocess.run([shell, "-n"], input=text, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr

@@ -50,9 +50,9 @@ class Tables:
             self.alone.run(f"{self.program}-restore", "--noflush", "--test", given=text)
             self.alone.run(f"{self.program}-restore", "--noflush", given=text)
 
-    def undo(self, before: Ruleset, touched: tuple[OwnChain, ...]) -> None:
+    def undo(self, before: Ruleset, wanted: tuple[OwnChain, ...], gone: tuple[OwnChain, ...] = ()) -> None:
         """As a router's own `restore` does it."""
-        deletions, text = iptables.restore(before, touched)
+        deletions, text = iptables.restore(before, wanted, gone)
         for table, builtin, name in deletions:
             where = (self.program, "-t", table)
             while self.alone.works(*where, "-D", builtin, "-j", name):
@@ -115,7 +115,7 @@ def test_a_change_and_its_way_back(
         after = tables.ruleset()
         assert all(iptables.in_step(own, after) for own in wanted)
         assert iptables.leftovers(new.name, wanted, after, family) == ()
-        tables.undo(before, (*wanted, *gone))
+        tables.undo(before, wanted, gone)
         assert tables.ruleset() == before
 
 

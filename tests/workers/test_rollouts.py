@@ -74,8 +74,10 @@ def test_what_a_dead_worker_left_is_put_back(bench: Bench) -> None:
         made = plan(GUIDE, look(pair))
     steps = made.router("r2").steps
     with connect(bench.access("r2"), LIMITS) as remote:
-        assert remote.run(program.checkpoint("run-77-dead", steps, "token123")).code == 0
-        assert remote.run(program.apply(steps[:4], "token123")).code == 0
+        hold = program.Hold("lbftp", "77", "run-77-dead", 120)
+        assert remote.run(program.take(hold, "token123")).code == 0
+        assert remote.run(program.checkpoint(hold.checkpoint, steps, "token123", hold)).code == 0
+        assert remote.run(program.apply(steps[:4], "token123", hold)).code == 0
     outcome = bench.do("apply", run_id=77, fence=2, approved_digest=made.digest)
     assert outcome.state == "failed"
     assert "put back" in outcome.text

@@ -159,27 +159,37 @@ def _jumped_from(table: str, name: str, ruleset: Ruleset) -> str:
     return BUILTIN.get(table, ("INPUT",))[0]
 
 
-def restore(before: Ruleset, touched: Sequence[OwnChain]) -> tuple[list[tuple[str, str, str]], str]:
-    """What puts our chains back as they were: (jumps to delete as (table, builtin, chain), text to load afterwards)."""
-    deletions = [(c.table, c.builtin, c.name) for c in touched]
-    kept = [
-        OwnChain(c.table, c.name, c.builtin, found.rules, c.family)
-        for c in touched
-        if (found := before.chain(c.table, c.name)) is not None
-    ]
+def restore(
+    before: Ruleset, wanted: Sequence[OwnChain], gone: Sequence[OwnChain] = ()
+) -> tuple[list[tuple[str, str, str]], str]:
+    """What puts our chains back as they were: (jumps to delete as (table, builtin, chain), text to load afterwards).
+
+    A chain that keeps its one jump is only filled again, so that the jump stays where it is among foreign rules.
+    """
+    fixed = [c for c in wanted if before.chain(c.table, c.name) is not None and _jumps(c, before) == 1]
+    moved = [c for c in (*wanted, *gone) if c not in fixed]
     lines: list[str] = []
     for table in TABLES:
-        here = [c for c in kept if c.table == table]
+        here = [*_refilled(table, fixed, before), *_made_again(table, moved, before)]
         if here:
-            lines += [f"*{table}", *_restore_table(here, before), "COMMIT"]
-    return deletions, "\n".join(lines) + "\n" if lines else ""
+            lines += [f"*{table}", *here, "COMMIT"]
+    return [(c.table, c.builtin, c.name) for c in moved], "\n".join(lines) + "\n" if lines else ""
 
 
-def _restore_table(here: Sequence[OwnChain], before: Ruleset) -> list[str]:
-    lines = [f":{c.name} - [0:0]" for c in here]
-    for own in here:
-        lines += [_append(own.name, r) for r in own.rules]
-        lines += [f"-I {own.builtin} 1 -j {own.name}"] * _jumps(own, before)
+def _refilled(table: str, chains: Sequence[OwnChain], before: Ruleset) -> list[str]:
+    lines = []
+    for own in chains:
+        found = before.chain(own.table, own.name)
+        if own.table == table and found is not None:
+            lines += [f":{own.name} - [0:0]", *(_append(own.name, r) for r in found.rules)]
+    return lines
+
+
+def _made_again(table: str, chains: Sequence[OwnChain], before: Ruleset) -> list[str]:
+    lines = []
+    for own in chains:
+        filled = _refilled(table, [own], before)
+        lines += [*filled, *([f"-I {own.builtin} 1 -j {own.name}"] * _jumps(own, before) if filled else [])]
     return lines
 
 
