@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import re
 import secrets
+import socket
 from pathlib import Path
 
 import django_stubs_ext
 import environ
 import structlog
 from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 django_stubs_ext.monkeypatch()
 
@@ -110,6 +114,22 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = _SQLITE
     # Tests with worker processes need a file that several processes can open.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR / "test.sqlite3")}
+
+
+def _manager_name() -> str:
+    """What routers know this site by while it works on them: no other site may have the same name."""
+    if given := env.str("LBFTP_MANAGER", default=""):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,59}", given):
+            raise ImproperlyConfigured(
+                "LBFTP_MANAGER has to be up to 60 of A-Z a-z 0-9 . : _ - and begin with one of A-Z a-z 0-9."
+            )
+        return str(given)
+    host = re.sub(r"[^A-Za-z0-9.-]+", "-", socket.gethostname()).strip(".-")[:50] or "lbftp"
+    place = " ".join(str(DATABASES["default"].get(part, "")) for part in ("ENGINE", "HOST", "PORT", "NAME"))
+    return f"{host}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+
+
+MANAGER_NAME = _manager_name()
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

@@ -58,6 +58,10 @@ class ProofFailed(WorkError):
     """Applied, but it does not work: differences are left, or FTP sessions fail."""
 
 
+class Cancelled(WorkError):
+    """A person cancelled the run: what it changed is put back, and nothing more is done."""
+
+
 class NotRecorded(Exception):
     """The database does not take events or the heartbeat just now; the same again may work."""
 

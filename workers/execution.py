@@ -15,10 +15,10 @@ from django.db import connections
 
 from lbftp.changes.errors import LostClaim
 from lbftp.changes.services import outcomes, runs
-from lbftp.core.job import Event, Job
+from lbftp.core.job import Event, Job, Orders
 from lbftp.core.plan import to_json
 from lbftp.inventory import services as inventory
-from workers.errors import ClaimLost, HostKeyRefused, NotRecorded, WorkError
+from workers.errors import Cancelled, ClaimLost, HostKeyRefused, NotRecorded, WorkError
 from workers.jobs import KINDS
 from workers.outcome import Outcome
 from workers.relay import Desk, Relay
@@ -53,7 +53,7 @@ def _desk(job: Job) -> Desk:
         except DatabaseError as error:
             raise NotRecorded from error
 
-    def beat() -> bool:
+    def beat() -> Orders | None:
         try:
             return runs.heartbeat(run_id=job.run_id, fence=job.fence)
         except DatabaseError as error:
@@ -72,6 +72,8 @@ def _attempt(job: Job, report: Report) -> tuple[str, Outcome]:
     except HostKeyRefused as error:
         # Shown beside the confirmed one on the machine's page, as an alarm.
         return "failed", Outcome("failed", str(error), host_key=error.offered if job.target else "")
+    except Cancelled as error:
+        return "cancelled", Outcome("cancelled", str(error))
     except WorkError as error:
         return "failed", Outcome("failed", str(error))
     except ClaimLost:

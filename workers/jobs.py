@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from lbftp.core.findings import Finding, findings, needs_repair
 from lbftp.core.importing import propose
@@ -14,7 +14,7 @@ from lbftp.core.plan import Plan, plan
 from lbftp.core.preflight import preflight
 from lbftp.core.problem import Problem, errors
 from lbftp.core.render import nftables
-from workers.errors import WorkError
+from workers.errors import Cancelled, WorkError
 from workers.observe import connected, look
 from workers.outcome import Outcome, seen, spec_of
 from workers.probe import Proof, in_words, prove
@@ -135,7 +135,7 @@ def _rolled_out(rollout: Rollout) -> Outcome:
     try:
         roll_out(rollout)
     except WorkError as error:
-        return Outcome("failed", str(error), {"sessions": rollout.proof.rows})
+        return Outcome(_state(error), str(error), {"sessions": rollout.proof.rows})
     proved = in_words(rollout.proof) if rollout.proof.rows else "No FTP session was made."
     result = seen(rollout.spec, rollout.after, findings(rollout.spec, rollout.after))
     return Outcome("succeeded", f"Applied and kept. {proved}", {**result, "sessions": rollout.proof.rows})
@@ -201,7 +201,9 @@ def _repaired(found: list[Finding], made: Plan, rollout: Rollout) -> Outcome:
     except WorkError as error:
         for finding in found:
             report.finding(finding)
-        return Outcome("failed", f"{len(found)} findings, not put right: {error}", seen(spec, rollout.before, found))
+        return Outcome(
+            _state(error), f"{len(found)} findings, not put right: {error}", seen(spec, rollout.before, found)
+        )
     left = {(f.code, f.router, f.what) for f in findings(spec, rollout.after)}
     rows = [{**f.to_json(), "repaired": (f.code, f.router, f.what) not in left} for f in found]
     for finding, row in zip(found, rows, strict=True):
@@ -209,6 +211,10 @@ def _repaired(found: list[Finding], made: Plan, rollout: Rollout) -> Outcome:
     result = {**seen(spec, rollout.after), "findings": rows, "sessions": rollout.proof.rows}
     steps = sum(len(r.steps) for r in made.routers)
     return Outcome("succeeded", f"{len(found)} findings, put right in {steps} steps.", result)
+
+
+def _state(error: WorkError) -> Literal["failed", "cancelled"]:
+    return "cancelled" if isinstance(error, Cancelled) else "failed"
 
 
 def _target(job: Job) -> Access:

@@ -20,7 +20,7 @@ class Outcome:
     """`text` is one sentence. `plan` is set by planning, `stale` by an apply that met another plan, `refused` by a
     plan that cannot be made, `host_key` and `facts` by enrolling and looking at a machine."""
 
-    state: Literal["succeeded", "failed"]
+    state: Literal["succeeded", "failed", "cancelled"]
     text: str
     result: dict[str, Any] = field(default_factory=dict)
     plan: Plan | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
 
-from lbftp.core.job import Event
+from lbftp.core.job import Event, Orders
 from workers.errors import ClaimLost, NotRecorded
 
 FLUSH_SECONDS: Final = 0.15
@@ -20,11 +20,11 @@ PATIENCE_SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where a run's claim is kept. `record` raises ClaimLost, `beat` says whether the claim still holds; both raise
-    NotRecorded while the database is away. `leave` ends what the relay's thread opened."""
+    """Where a run's claim is kept. `record` raises ClaimLost, `beat` tells what people ask of the run, None if the
+    claim is over; both raise NotRecorded while the database is away. `leave` ends what the relay's thread opened."""
 
     record: Callable[[Sequence[Event]], None]
-    beat: Callable[[], bool]
+    beat: Callable[[], Orders | None]
     leave: Callable[[], None]
 
 
@@ -38,6 +38,7 @@ class Relay:
         self._wake = threading.Event()
         self._stopping = False
         self._lost = False
+        self._extend = False
         self._thread = threading.Thread(target=self._work, name="relay", daemon=True)
 
     def __enter__(self) -> Relay:
@@ -56,17 +57,27 @@ class Relay:
             self._waiting.append(event)
         self._wake.set()
 
-    def check(self) -> None:
-        """Raises ClaimLost if another worker has the run. Asks the database: a router is about to change.
+    def check(self) -> Orders:
+        """What people ask of the run; raises ClaimLost if another worker has it. An extension is handed over once.
 
-        A database that stays away counts as lost: nobody could tell whose the router is.
+        Asks the database: a router is about to change.
         """
+        cancel = self._beat().cancel
+        with self._lock:
+            extend, self._extend = self._extend, False
+        return Orders(cancel, extend)
+
+    def _beat(self) -> Orders:
+        """A database that stays away counts as a lost claim: nobody could tell whose the router is."""
         end = time.monotonic() + PATIENCE_SECONDS
         while not self._lost:
             try:
-                if self._desk.beat():
-                    return
-                break
+                orders = self._desk.beat()
+                if orders is None:
+                    break
+                with self._lock:
+                    self._extend = self._extend or orders.extend
+                return orders
             except NotRecorded:
                 if time.monotonic() > end:
                     break
@@ -83,7 +94,7 @@ class Relay:
                 self._record()
                 if time.monotonic() - beaten >= BEAT_SECONDS:
                     beaten = time.monotonic()
-                    self.check()
+                    self._beat()
                 if not self._stopping:
                     # Lines come in bursts: what comes within this time goes to the database together.
                     time.sleep(FLUSH_SECONDS)

@@ -9,18 +9,34 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from lbftp.core.findings import Finding
-from lbftp.core.job import Event
+from lbftp.core.job import Event, Orders
 from lbftp.core.steps import Step
+from workers.errors import Cancelled
 
 PAIR = ""
 
 
 class Report:
-    """`emit` takes an event; `check` raises if this claim of the run is no longer valid: asked before each step."""
+    """`emit` takes an event; `ask` tells what people ask of the run (None: nothing) and raises ClaimLost if this claim
+    is no longer valid.
 
-    def __init__(self, emit: Callable[[Event], None], check: Callable[[], None]) -> None:
+    `cancellable`: to be set to False before anything that has to be done wholly, such as putting back or confirming.
+    `on_extend` lets the routers' guards start anew; it may call `check`.
+    """
+
+    def __init__(self, emit: Callable[[Event], None], ask: Callable[[], Orders | None]) -> None:
         self._emit = emit
-        self.check = check
+        self._ask = ask
+        self.cancellable = True
+        self.on_extend: Callable[[], None] = _nothing
+
+    def check(self) -> None:
+        """Asked before each step. Raises Cancelled if a person cancelled the run, ClaimLost if it is another's now."""
+        orders = self._ask() or Orders()
+        if orders.cancel and self.cancellable:
+            raise Cancelled(orders.cancel)
+        if orders.extend:
+            self.on_extend()
 
     def phase(self, name: str, title: str) -> None:
         self._emit(Event("phase", PAIR, {"name": name, "title": title}))
@@ -76,6 +92,10 @@ class Report:
 
     def note(self, level: Literal["info", "warning", "error"], text: str) -> None:
         self._emit(Event("note", PAIR, {"level": level, "text": text}))
+
+
+def _nothing() -> None:
+    """No guard waits yet."""
 
 
 def _since(start: float) -> float:

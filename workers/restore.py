@@ -55,6 +55,7 @@ def _restored(access: Access, hold: Hold, report: Report, limits: Limits) -> Obs
 
 def take_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits) -> Outcome:
     """An earlier worker died in this run. A change that is complete on all routers is kept, any other is put back."""
+    report.cancellable = False
     report.phase("restore", "A worker died in this run: see what it left")
     with connected(job.routers, limits) as pair:
         guards = {name: ask(remote) for name, remote in pair.items()}

@@ -22,7 +22,7 @@ from lbftp.core.program.guard import Hold
 from lbftp.core.render import desired
 from lbftp.core.spec import ClusterSpec
 from workers import guard
-from workers.errors import ClaimLost, ProofFailed, WorkError
+from workers.errors import Cancelled, ClaimLost, ProofFailed, WorkError
 from workers.observe import Pair, connected, look
 from workers.probe import Proof, in_words, prove
 from workers.remote import Limits
@@ -99,6 +99,8 @@ def roll_out(rollout: Rollout) -> None:
             _look_again(rollout, pair)
             rollout.report.phase("confirm", "Confirm")
             guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
+            # From here on the change stays on both: a cancelling hand in between would leave it on one of them.
+            rollout.report.cancellable = False
             guard.confirm(rollout.report, pair, rollout.hold, rollout.touched)
     except ClaimLost:
         # Another worker has this run now, and puts back what it finds.
@@ -106,7 +108,7 @@ def roll_out(rollout: Rollout) -> None:
     except Exception as error:
         if not rollout.touched:
             raise
-        raise WorkError(f"{error} {_put_back(rollout, error)}") from error
+        raise _put_back(rollout, error) from error
 
 
 def _declare(rollout: Rollout) -> None:
@@ -190,15 +192,17 @@ def _look_again(rollout: Rollout, pair: Pair) -> None:
             raise ProofFailed(f"{left[0].router or 'The pair'}: {left[0].what} after everything was applied.")
 
 
-def _put_back(rollout: Rollout, cause: Exception) -> str:
-    """Every touched router goes back to its checkpoint, the last one first. Says what came of it."""
+def _put_back(rollout: Rollout, cause: Exception) -> WorkError:
+    """Every touched router goes back to its checkpoint, the last one first. The error says what came of it."""
+    rollout.report.cancellable = False
     rollout.report.phase("restore", "Put back what was there")
     rollout.report.note("error", str(cause))
     failed = [name for name in reversed(rollout.touched) if not _restored(rollout, name)]
     if not failed:
-        return f"What was there before was put back on {', '.join(rollout.touched)}."
+        kind = Cancelled if isinstance(cause, Cancelled) else WorkError
+        return kind(f"{cause} What was there before was put back on {', '.join(rollout.touched)}.")
     command = f"sh {program.CHECKPOINTS}/{rollout.checkpoint}/restore"
-    return f"Not everything could be put back on {', '.join(failed)}: run there as root: {command}"
+    return WorkError(f"{cause} Not everything could be put back on {', '.join(failed)}: run there as root: {command}")
 
 
 def _restored(rollout: Rollout, name: str) -> bool:

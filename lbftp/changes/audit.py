@@ -38,7 +38,7 @@ def entries(rows: Sequence[Transition]) -> list[Entry]:
 
 
 def _name(thing: ChangeRequest | Run | Cluster) -> str:
-    return f"Run {thing.pk}: {thing.get_kind_display()}" if isinstance(thing, Run) else str(thing)
+    return f"Run {thing.pk}: {thing.title}" if isinstance(thing, Run) else str(thing)
 
 
 def _entry(row: Transition, name: str | None) -> Entry:

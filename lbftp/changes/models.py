@@ -82,6 +82,7 @@ class Run(models.Model):
         SUCCEEDED = "succeeded", "Succeeded"
         FAILED = "failed", "Failed"
         ERRORED = "errored", "Stopped by an error of lbftp"
+        CANCELLED = "cancelled", "Cancelled"
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="runs")
     kind = models.CharField(max_length=16, choices=Kind.choices)
@@ -93,7 +94,15 @@ class Run(models.Model):
     host_id = models.PositiveBigIntegerField(null=True)
     router_ids = models.JSONField(default=list, help_text="The routers that an import looks at.")
     reapply = models.BooleanField(default=False, help_text="A compliance run may put right what it finds.")
+    dry = models.BooleanField(default=False, help_text="An apply that stops before the first change.")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    cancelled_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    cancelled_at = models.DateTimeField(
+        null=True, help_text="When cancelling was asked for; the state tells if it came to it."
+    )
+    extend_asked = models.BooleanField(
+        default=False, help_text="Guards are to start anew; the next heartbeat takes it."
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
     fence = models.PositiveBigIntegerField(default=0, help_text="Grows with each claim; an older claim may not write.")
     worker = models.CharField(max_length=120, blank=True)
@@ -111,6 +120,11 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.pk} ({self.kind})"
+
+    @property
+    def title(self) -> str:
+        """What kind of run it is, in words; a dry one is never called an apply."""
+        return "Dry run" if self.dry else self.get_kind_display()
 
 
 class RunEvent(models.Model):

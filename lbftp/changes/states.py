@@ -19,18 +19,20 @@ CHANGE_MOVES: Final[dict[ChangeRequest.State, set[ChangeRequest.State]]] = {
     C.PROPOSED: {C.APPROVED, C.REJECTED, C.PLANNING},
     C.APPROVED: {C.APPLYING, C.REJECTED, C.PLANNING},
     C.STALE: {C.PLANNING, C.REJECTED},
-    C.APPLYING: {C.APPLIED, C.FAILED, C.STALE},
+    # Back to proposed: cancelled, with everything put back. What people approved still is the plan.
+    C.APPLYING: {C.APPLIED, C.FAILED, C.STALE, C.PROPOSED},
     C.FAILED: {C.PLANNING, C.REJECTED},
     C.REJECTED: set(),
     C.APPLIED: set(),
 }
 RUN_MOVES: Final[dict[Run.State, set[Run.State]]] = {
-    R.QUEUED: {R.RUNNING, R.ERRORED},
+    R.QUEUED: {R.RUNNING, R.ERRORED, R.CANCELLED},
     # To itself: another worker claims a run whose worker went silent.
-    R.RUNNING: {R.RUNNING, R.SUCCEEDED, R.FAILED, R.ERRORED},
+    R.RUNNING: {R.RUNNING, R.SUCCEEDED, R.FAILED, R.ERRORED, R.CANCELLED},
     R.SUCCEEDED: set(),
     R.FAILED: set(),
     R.ERRORED: set(),
+    R.CANCELLED: set(),
 }
 _SEEN: Final = {S.UNKNOWN, S.IN_STEP, S.DRIFTED, S.FAILED}
 CLUSTER_MOVES: Final = {state: (_SEEN | {S.APPLYING}) - {state} for state in S}

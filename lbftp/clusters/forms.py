@@ -14,11 +14,12 @@ from lbftp.clusters import fields
 from lbftp.clusters.drafts import MACHINES, PRIORITIES, complete
 from lbftp.clusters.fields import MONO
 from lbftp.clusters.models import Cluster
-from lbftp.clusters.sections import SECTIONS, Section, Summary, summaries
+from lbftp.clusters.sections import BESIDE, SECTIONS, Section, Summary, summaries
+from lbftp.core.job import GUARD_BOUNDS
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
 from lbftp.web.forms import ServiceForm
 
-_PLAIN: Final = ("name", "comment", "probe_host", "probe_account", "probe_path")
+_PLAIN: Final = ("name", "comment", "probe_host", "probe_account", "probe_path", *BESIDE)
 # Draft field -> prefix of the boxes to tick; which number has to be given with a tick; its range.
 _KINDS: Final = {"routers": ("router", "priority", (1, 254)), "real_servers": ("server", "weight", (0, 65535))}
 # Settings that the chosen mode or forwarding has no use for are hidden by these classes (lbftp.css).
@@ -85,6 +86,12 @@ class ClusterForm(ServiceForm):
         widget=forms.TextInput({**MONO, "placeholder": "pub/probe.bin"}),
         help_text="Every real server has to hold it, with the same content.",
     )
+    guard_seconds = forms.IntegerField(
+        label="Guard (s)",
+        min_value=GUARD_BOUNDS[0],
+        max_value=GUARD_BOUNDS[1],
+        help_text="A router puts a change back by itself if nobody confirms it for so long. Each phase starts it anew.",
+    )
 
     def __init__(self, *args: Any, team: Team, cluster: Cluster | None = None, **kwargs: Any) -> None:
         self.team, self.cluster = team, cluster
@@ -131,8 +138,8 @@ class ClusterForm(ServiceForm):
 
     def summaries(self) -> list[Summary]:
         """Each folded section's values in a line, as the form stands."""
-        shown = {name: self.initial[name] for name in fields.PATHS}
-        return summaries({name: self._typed(name) for name in fields.PATHS} if self.is_bound else shown)
+        names = (*fields.PATHS, *BESIDE)
+        return summaries({name: self._typed(name) if self.is_bound else self.initial[name] for name in names})
 
     def typed_draft(self) -> dict[str, Any]:
         """The draft as it stands while somebody types: what is no number yet stays as it was typed."""
@@ -230,7 +237,7 @@ def _initial(cluster: Cluster | None, form: ClusterForm) -> dict[str, Any]:
     """What the fields show before anybody types: the draft, or the guide's values and the obvious choices."""
     draft = complete(cluster.draft if cluster else {})
     first = fields.flat(draft)
-    first |= {name: getattr(cluster, name) for name in _PLAIN} if cluster else _free(form.team, first)
+    first |= {name: getattr(cluster, name) for name in _PLAIN} if cluster else {**_free(form.team, first), **BESIDE}
     for part, (kind, _, _) in _KINDS.items():
         there = {item["name"]: item for item in draft[part]}
         rows = form.machines[part]

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from lbftp.accounts.models import Team
+from lbftp.core.job import GUARD_SECONDS
 from lbftp.inventory.models import Credential, ProbeHost
 
 
@@ -37,6 +38,10 @@ class Cluster(models.Model):
     probe_account = models.ForeignKey(Credential, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     probe_path = models.CharField(
         max_length=200, blank=True, help_text="A file every real server holds, to be fetched."
+    )
+
+    guard_seconds = models.PositiveSmallIntegerField(
+        default=GUARD_SECONDS, help_text="How long routers wait for a change's confirmation."
     )
 
     class Meta:

@@ -15,7 +15,7 @@ from lbftp.clusters import ftp_servers, topology
 from lbftp.clusters.drafts import complete
 from lbftp.clusters.fields import flat
 from lbftp.clusters.models import Cluster
-from lbftp.clusters.sections import SECTIONS, summaries
+from lbftp.clusters.sections import BESIDE, SECTIONS, summaries
 from lbftp.clusters.specs import check_draft, spec_of
 from lbftp.compliance.models import Policy
 from lbftp.compliance.services import in_words
@@ -55,7 +55,11 @@ class Overview:
     @property
     def folds(self) -> list[tuple[str, str, bool]]:
         """The settings that most clusters leave as the guide has them: title, values in a line, whether they differ."""
-        found = zip(SECTIONS, summaries(flat(self.draft)), strict=True)
+        found = zip(
+            SECTIONS,
+            summaries({**flat(self.draft), **{name: getattr(self.cluster, name) for name in BESIDE}}),
+            strict=True,
+        )
         return [(section.title, summary.text, summary.changed) for section, summary in found]
 
     @property

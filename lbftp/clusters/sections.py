@@ -8,8 +8,11 @@ from typing import Any, Final
 
 from lbftp.clusters.drafts import draft_defaults
 from lbftp.clusters.fields import flat
+from lbftp.core.job import GUARD_SECONDS
 
 Values = Mapping[str, Any]
+# What is set in a section and kept beside the draft: approvals are not about it.
+BESIDE: Final = {"guard_seconds": GUARD_SECONDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,10 @@ def _capacity(v: Values) -> str:
     return f"{v['expected_sessions']} sessions at a time" if _given(v["expected_sessions"]) else "not known"
 
 
+def _safe(v: Values) -> str:
+    return f"routers put themselves back after {v['guard_seconds']} s without confirmation"
+
+
 SECTIONS: Final = (
     Section("ipv6", "IPv6", ("vip6", "floating6", "internal_network6"), _ipv6),
     Section(
@@ -89,6 +96,7 @@ SECTIONS: Final = (
     ),
     Section("active", "Active mode", ("active",), _active, "if-nat"),
     Section("capacity", "Capacity", ("expected_sessions",), _capacity),
+    Section("safe", "Safe apply", tuple(BESIDE), _safe),
 )  # fmt: skip
 
 
@@ -97,8 +105,8 @@ _OWN: Final = ("vrid", "internal_vrid")
 
 
 def summaries(values: Values) -> list[Summary]:
-    """Of every section, from the values by the form's names, half typed ones as well."""
-    guide = flat(draft_defaults())
+    """Of every section, from the values by the form's names, `BESIDE` among them, half typed ones as well."""
+    guide = {**flat(draft_defaults()), **BESIDE}
     telling = {s.key: [f for f in s.fields if f not in _OWN] for s in SECTIONS}
     return [Summary(s.key, s.say(values), any(values[f] != guide[f] for f in telling[s.key])) for s in SECTIONS]
 

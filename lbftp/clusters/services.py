@@ -14,6 +14,7 @@ from lbftp.changes.errors import Invalid, Refused
 from lbftp.clusters.drafts import DRAFT_FIELDS, complete
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.specs import check_values
+from lbftp.core.job import GUARD_BOUNDS, GUARD_SECONDS
 from lbftp.core.spec import SpecError, cluster_name
 from lbftp.inventory.models import Credential, ProbeHost
 
@@ -22,7 +23,7 @@ _COMMENT: Final = re.compile(r"[\w .,:/()+@#%&=!?*-]{0,200}")
 _PATH: Final = re.compile(r"[\w./+@=-]{0,200}")
 _PROBE_FIELDS: Final = ("host", "account", "path")
 # What a file holds beside the draft.
-_BESIDE: Final = ("name", "comment", "probe")
+_BESIDE: Final = ("name", "comment", "guard_seconds", "probe")
 
 
 def save_draft(  # noqa: PLR0913 - the form's fields
@@ -36,6 +37,7 @@ def save_draft(  # noqa: PLR0913 - the form's fields
     probe_host: ProbeHost | None,
     probe_account: Credential | None,
     probe_path: str,
+    guard_seconds: int = GUARD_SECONDS,
 ) -> Cluster:
     """Creates a cluster (None) or edits its draft. Whoever changes the spec is remembered as an editor.
 
@@ -45,6 +47,7 @@ def save_draft(  # noqa: PLR0913 - the form's fields
     draft = complete({k: v for k, v in draft.items() if k != "name"})
     _check(name, comment, draft, probe_path)
     _check_probe(team, probe_host, probe_account)
+    _check_guard(guard_seconds)
     with transaction.atomic():
         # As it is stored now: whoever edits an old copy has changed what others saved meanwhile.
         row = Cluster.objects.select_for_update().get(pk=cluster.pk) if cluster else Cluster(team=team)
@@ -52,6 +55,7 @@ def save_draft(  # noqa: PLR0913 - the form's fields
         _check_rename(row, team, name)
         row.name, row.comment, row.draft = name, comment, draft
         row.probe_host, row.probe_account, row.probe_path = probe_host, probe_account, probe_path
+        row.guard_seconds = guard_seconds
         return _store(row, user if changed else None)
 
 
@@ -75,6 +79,7 @@ def load(*, user: User, team: Team, data: object) -> Cluster:
         name=name,
         comment=str(data.get("comment") or ""),
         draft=draft,
+        guard_seconds=GUARD_SECONDS if data.get("guard_seconds") is None else data["guard_seconds"],
         **_probe(team, data.get("probe") or {}),
     )
 
@@ -86,8 +91,9 @@ def dump(cluster: Cluster) -> dict[str, Any]:
         "account": cluster.probe_account.name if cluster.probe_account else None,
         "path": cluster.probe_path,
     }
-    data = {"name": cluster.name, "comment": cluster.comment}
+    data: dict[str, Any] = {"name": cluster.name, "comment": cluster.comment}
     data |= {field: cluster.draft[field] for field in DRAFT_FIELDS if field in cluster.draft}
+    data["guard_seconds"] = cluster.guard_seconds
     return {**data, "probe": {k: v for k, v in probe.items() if v}}
 
 
@@ -123,6 +129,14 @@ def _check_probe(team: Team, host: ProbeHost | None, account: Credential | None)
         raise Invalid.at("probe_account", "It is a private key.", "FTP needs a user name with a password.")
 
 
+def _check_guard(seconds: object) -> None:
+    low, high = GUARD_BOUNDS
+    # bool is a kind of int, and `yes` in a file is one.
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or not low <= seconds <= high:
+        remedy = f"Give {low} to {high} seconds, longer than the slowest phase takes."
+        raise Invalid.at("guard_seconds", f"{str(seconds)[:40]!r} is not a whole number from {low} to {high}.", remedy)
+
+
 def _check_rename(cluster: Cluster, team: Team, name: str) -> None:
     if cluster._state.adding:
         return
@@ -134,7 +148,7 @@ def _check_rename(cluster: Cluster, team: Team, name: str) -> None:
 
 
 def _store(row: Cluster, editor: User | None) -> Cluster:
-    columns = ["name", "comment", "draft", "probe_host", "probe_account", "probe_path"]
+    columns = ["name", "comment", "draft", "probe_host", "probe_account", "probe_path", "guard_seconds"]
     try:
         with transaction.atomic():
             row.save(update_fields=columns if row.pk else None)

@@ -70,6 +70,7 @@ def past(clusters: Sequence[Cluster]) -> dict[int, list[Look]]:
     """The last looks at each cluster, oldest first, in one query."""
     found: dict[int, list[Run]] = {cluster.pk: [] for cluster in clusters}
     ended = Run.objects.filter(kind=Run.Kind.COMPLY, cluster__in=found, ended_at__isnull=False)
+    ended = ended.exclude(state=Run.State.CANCELLED)
     counted = ended.annotate(count=Count("findings")).defer("result").order_by("-pk")[: _SHOWN * 4 * max(len(found), 1)]
     for run in counted:
         if run.cluster_id is not None and len(found[run.cluster_id]) < _SHOWN:
@@ -79,7 +80,8 @@ def past(clusters: Sequence[Cluster]) -> dict[int, list[Look]]:
 
 def standing(cluster: Cluster) -> list[Standing]:
     """What the newest look found, worst first. Further back than the last hundred looks "since" is not followed."""
-    runs = list(cluster.runs.filter(kind=Run.Kind.COMPLY, ended_at__isnull=False).order_by("-pk")[:100])
+    looks = cluster.runs.filter(kind=Run.Kind.COMPLY, ended_at__isnull=False).exclude(state=Run.State.CANCELLED)
+    runs = list(looks.order_by("-pk")[:100])
     seen: dict[int, dict[tuple[str, str, str], FindingRow]] = {run.pk: {} for run in runs}
     for row in FindingRow.objects.filter(run__in=runs).select_related("cluster", "run"):
         seen[row.run_id][row.code, row.router, row.what] = row

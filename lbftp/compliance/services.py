@@ -103,8 +103,9 @@ def _hindrance(cluster: Cluster) -> str:
     if cluster.applied is None:
         return "Nothing was applied to this cluster yet."
     going_on = (Run.State.QUEUED, Run.State.RUNNING)
-    if run := cluster.runs.filter(kind__in=(Run.Kind.APPLY, Run.Kind.COMPLY), state__in=going_on).first():
-        return f"Run {run.pk} ({run.get_kind_display()}) was still going on."
+    changing = cluster.runs.filter(kind__in=(Run.Kind.APPLY, Run.Kind.COMPLY), dry=False)
+    if run := changing.filter(state__in=going_on).first():
+        return f"Run {run.pk} ({run.title}) was still going on."
     return ""
 
 

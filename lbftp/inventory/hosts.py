@@ -101,6 +101,6 @@ def _stage(host: SshHost, run: Run | None) -> str:
 
 def _stage_of_router(router: Router, run: Run | None, busy: bool) -> str:
     if not router.facts:
-        failed: Any = run is not None and run.state in (Run.State.FAILED, Run.State.ERRORED)
+        failed: Any = run is not None and run.state in (Run.State.FAILED, Run.State.ERRORED, Run.State.CANCELLED)
         return "looking" if busy else ("silent" if failed else "unknown")
     return "ready" if router.public_interface and router.internal_interface else "choose"

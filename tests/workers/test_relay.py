@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from lbftp.core.job import Event
+from lbftp.core.job import Event, Orders
 from workers import relay
 from workers.errors import ClaimLost, NotRecorded
 from workers.relay import Desk, Relay
@@ -19,6 +19,7 @@ class Book:
     def __init__(self, away: int = 0, *, holds: bool = True) -> None:
         self.kept: list[Event] = []
         self.away, self.holds, self.left = away, holds, False
+        self.orders = Orders()
 
     def record(self, events: Sequence[Event]) -> None:
         self._here()
@@ -26,9 +27,10 @@ class Book:
             raise ClaimLost
         self.kept += events
 
-    def beat(self) -> bool:
+    def beat(self) -> Orders | None:
         self._here()
-        return self.holds
+        told, self.orders = self.orders, Orders(self.orders.cancel)
+        return told if self.holds else None
 
     def _here(self) -> None:
         self.away -= 1

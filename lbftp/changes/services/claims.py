@@ -13,6 +13,8 @@ from lbftp.changes.models import Run
 
 # A worker beats every 10 s; after three missed beats and some slack its run is anybody's.
 DEAD_AFTER: Final = timedelta(seconds=45)
+# Pages say so before that: two beats were missed, and the tick that tells it comes within ten seconds more.
+QUIET_AFTER: Final = timedelta(seconds=30)
 MAX_ATTEMPTS: Final = 3
 
 

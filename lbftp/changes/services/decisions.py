@@ -80,6 +80,25 @@ def apply_change(*, user: User, change: ChangeRequest) -> Run:
         )
 
 
+def dry_run(*, user: User, change: ChangeRequest) -> Run:
+    """Starts an apply that stops before the first change: no approval is needed, and no state moves."""
+    require(user, change.cluster.team, Role.OPERATOR)
+    with transaction.atomic():
+        change = _locked(change)
+        if change.state not in (C.PROPOSED, C.APPROVED):
+            raise Refused(f"A dry run needs a plan that waits; this change is: {change.get_state_display()}.")
+        cluster = change.cluster
+        return runs.start(
+            kind=Run.Kind.APPLY,
+            team=cluster.team,
+            user=user,
+            cluster=cluster,
+            change=change,
+            revision=change.revision,
+            dry=True,
+        )
+
+
 def _refuse_unready(change: ChangeRequest, cluster: Cluster) -> None:
     if change.state != C.APPROVED:
         raise Refused(f"Only an approved change can be applied; this one is: {change.get_state_display()}.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+
 from lbftp.changes.errors import Refused
 from lbftp.changes.models import Run
 from lbftp.clusters.models import Cluster
@@ -39,6 +41,9 @@ def job_for(run: Run) -> Job:
         probe=_probe(run.cluster),
         others=tuple(other_specs(run.team, names, but=run.cluster)),
         reapply=run.reapply,
+        guard=run.cluster.guard_seconds,
+        owner=settings.MANAGER_NAME,
+        dry=run.dry,
     )
 
 

@@ -21,6 +21,7 @@ from lbftp.core.job import Event
 from lbftp.live import publish
 
 C, K, R, S = ChangeRequest.State, Run.Kind, Run.State, Cluster.State
+_LATE: Final = Event("note", data={"level": "warning", "text": "Cancelling came too late: all of it was done by then."})
 
 
 def store_plan(
@@ -40,9 +41,15 @@ def refuse_plan(*, run_id: int, fence: int, problems: Sequence[dict[str, Any]]) 
 
 
 def mark_stale(*, run_id: int, fence: int, plan: dict[str, Any], digest: str, reason: str) -> None:
-    """The routers changed since the approval: nothing was touched, the new plan is shown, no approval covers it."""
+    """The routers changed since the approval: nothing was touched, the new plan is shown, no approval covers it.
+
+    A dry run only keeps the new plan: the change stays as it is.
+    """
     with transaction.atomic():
         run = claims.holding(run_id, fence)
+        if run.dry:
+            _keep(run, {"plan": printable(plan), "plan_digest": digest, "stale": True})
+            return
         change = _change(run)
         states.move(change, C.APPLYING, C.STALE, reason=reason, plan=printable(plan), plan_digest=digest)
         _restore_state(change.cluster, reason)
@@ -50,11 +57,13 @@ def mark_stale(*, run_id: int, fence: int, plan: dict[str, Any], digest: str, re
 
 def end(run: Run, state: str, outcome: str, result: dict[str, Any]) -> None:
     """Ends a run whose row the caller holds: 'end' event, state, leases, and what follows for change and cluster."""
-    append(run, [Event("end", data={"state": state, "outcome": outcome})])
+    late = [_LATE] if run.cancelled_at and state == R.SUCCEEDED else []
+    append(run, [*late, Event("end", data={"state": state, "outcome": outcome})])
     states.move(
         run,
         run.state,
         state,
+        user=run.cancelled_by if state == R.CANCELLED else None,
         reason=outcome,
         expect={"fence": run.fence},
         ended_at=timezone.now(),
@@ -67,7 +76,7 @@ def end(run: Run, state: str, outcome: str, result: dict[str, Any]) -> None:
 
 
 def _keep(run: Run, plan: dict[str, Any]) -> None:
-    if run.change is None:
+    if run.change is None or run.dry:
         Run.objects.filter(pk=run.pk).update(result={**run.result, **plan})
     else:
         ChangeRequest.objects.filter(pk=run.change.pk, state=C.PLANNING).update(**plan)
@@ -86,19 +95,27 @@ def _after_plan(run: Run) -> None:
         states.move(change, C.PLANNING, C.REFUSED, reason=run.outcome, problems=problems)
         return
     states.move(change, C.PLANNING, C.PROPOSED, reason=run.outcome)
+    _approve_again(change)
+
+
+def _approve_again(change: ChangeRequest) -> None:
+    """Planned again or cancelled, and it is the very plan that was approved: the approvals cover it still."""
     if approvals.enough(change):
-        # Planned again, and it is the very plan that was approved: the approvals cover it still.
         states.move(change, C.PROPOSED, C.APPROVED, reason="The plan is the one that was approved before.")
 
 
 def _after_apply(run: Run) -> None:
     change = _change(run)
-    if change.state != C.APPLYING:
+    if run.dry or change.state != C.APPLYING:
         return
     if run.state == R.SUCCEEDED:
         states.move(change, C.APPLYING, C.APPLIED, user=run.started_by, reason=run.outcome)
         Cluster.objects.filter(pk=change.cluster_id).update(applied=change.revision_id)
         _see(change.cluster, S.IN_STEP, run)
+    elif run.state == R.CANCELLED:
+        states.move(change, C.APPLYING, C.PROPOSED, user=run.cancelled_by, reason=run.outcome)
+        _approve_again(change)
+        _restore_state(change.cluster, run.outcome)
     else:
         states.move(change, C.APPLYING, C.FAILED, user=run.started_by, reason=run.outcome)
         _see(change.cluster, S.FAILED, run)
@@ -112,7 +129,7 @@ def _after_check(run: Run) -> None:
     findings = run.result.get("findings", [])
     if run.kind == K.COMPLY:
         FindingRow.objects.bulk_create(_finding(run, cluster, f) for f in findings)
-    if run.state == R.ERRORED or cluster.state == S.APPLYING:
+    if run.state in (R.ERRORED, R.CANCELLED) or cluster.state == S.APPLYING:
         return
     if any(f.get("severity") != "info" and not f.get("repaired") for f in findings):
         _see(cluster, S.DRIFTED, run)

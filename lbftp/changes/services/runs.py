@@ -21,19 +21,21 @@ from lbftp.changes.services import claims, leases, outcomes
 from lbftp.changes.services.events import append, record
 from lbftp.changes.services.jobs import job_for
 from lbftp.changes.services.leases import release_leases, take_leases
+from lbftp.changes.services.orders import cancel, take_orders
 from lbftp.clusters.models import Cluster, Revision
-from lbftp.core.job import Event, Job
+from lbftp.core.job import Event, Job, Orders
 from lbftp.core.spec import SpecError
 from lbftp.inventory.models import SshHost
 from lbftp.live import publish
 
-__all__ = ["claim", "finish", "heartbeat", "record", "release_leases", "send", "start", "take_leases"]
+__all__ = ["cancel", "claim", "finish", "heartbeat", "record", "release_leases", "send", "start", "take_leases"]
 
 log = structlog.get_logger(__name__)
 
 _POISON: Final = (
     f"{claims.MAX_ATTEMPTS} workers died or fell silent over this run, so it is not tried again: "
-    "look at the workers' log, then start a new run."
+    "look at the workers' log, then start a new run. What it changed on routers and nobody confirmed, their own guards "
+    "put back."
 )
 
 
@@ -47,6 +49,7 @@ def start(  # noqa: PLR0913 - the columns of the row
     revision: Revision | None = None,
     host: SshHost | None = None,
     reapply: bool = False,
+    dry: bool = False,
     router_ids: Sequence[int] = (),
 ) -> Run:
     """A new run, sent to a worker once the transaction commits. If sending fails, the sweep sends it later."""
@@ -60,6 +63,7 @@ def start(  # noqa: PLR0913 - the columns of the row
         host_kind=host._meta.model_name or "" if host else "",
         host_id=host.pk if host else None,
         reapply=reapply,
+        dry=dry,
         router_ids=list(router_ids),
     )
     transaction.on_commit(partial(send, run.pk))
@@ -129,14 +133,16 @@ def _alive(run: Run) -> bool:
     return run.heartbeat_at > timezone.now() - claims.DEAD_AFTER
 
 
-def heartbeat(*, run_id: int, fence: int) -> bool:
-    """The worker lives, and keeps its leases. False: the run is somebody else's or over; stop touching the routers."""
+def heartbeat(*, run_id: int, fence: int) -> Orders | None:
+    """The worker lives, keeps its leases and learns what people ask of the run. None: the run is somebody else's or
+    over; stop touching the routers."""
     now = timezone.now()
     with transaction.atomic():
         held = Run.objects.filter(pk=run_id, fence=fence, state=Run.State.RUNNING).update(heartbeat_at=now) == 1
-        if held:
-            leases.renew(run_id, now)
-    return held
+        if not held:
+            return None
+        leases.renew(run_id, now)
+        return take_orders(run_id)
 
 
 def finish(*, run_id: int, fence: int, state: str, outcome: str, result: dict[str, Any]) -> None:

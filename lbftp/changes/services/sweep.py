@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db import transaction
 from django.db.models import Q
 
 from lbftp.changes.models import Run
 from lbftp.changes.services import claims, runs
+from lbftp.changes.services.events import append
+from lbftp.core.job import Event
 from lbftp.health.services import record_tick
 
 RESEND_AFTER: Final = timedelta(seconds=15)
@@ -22,6 +25,8 @@ def sweep(*, now: datetime) -> list[int]:
     Called once a tick, which is noted for /readyz.
     """
     record_tick(now=now)
+    for run in Run.objects.filter(state=Run.State.RUNNING, heartbeat_at__lt=now - claims.QUIET_AFTER).order_by("pk"):
+        _tell_silence(run)
     return [run.pk for run in _waiting(now) + _orphaned(now) if _send_again(run, now)]
 
 
@@ -36,6 +41,20 @@ def _orphaned(now: datetime) -> list[Run]:
     silent = Q(heartbeat_at__lt=now - claims.DEAD_AFTER)
     due = Q(sent_at=None) | Q(sent_at__lt=now - RESEND_AFTER)
     return list(Run.objects.filter(silent, due, state=Run.State.RUNNING).order_by("pk"))
+
+
+def _tell_silence(run: Run) -> None:
+    """Once a claim: whoever watches learns that nothing is going on before another worker may take the run over."""
+    with transaction.atomic():
+        same = Run.objects.select_for_update().filter(pk=run.pk, fence=run.fence, heartbeat_at=run.heartbeat_at)
+        if not same.filter(state=Run.State.RUNNING).exists() or run.events.filter(data__silent=run.fence).exists():
+            return
+        quiet, dead = claims.QUIET_AFTER.seconds, claims.DEAD_AFTER.seconds
+        text = (
+            f"{run.worker} has not been heard of for {quiet} s. After {dead} s another worker takes the run over and "
+            "looks at the routers first."
+        )
+        append(run, [Event("note", data={"level": "warning", "text": text, "silent": run.fence})])
 
 
 def _send_again(run: Run, now: datetime) -> bool:
