@@ -21,7 +21,7 @@ from workers.probe import Proof, in_words, prove
 from workers.remote import Limits, offered_key
 from workers.report import PAIR, Report
 from workers.restore import take_over
-from workers.rollout import Rollout, roll_out
+from workers.rollout import Rollout, rehearse, roll_out
 
 Work = Callable[[Job, Report, Limits], Outcome]
 
@@ -128,7 +128,20 @@ def apply(job: Job, report: Report, limits: Limits) -> Outcome:
         return Outcome("failed", f"{stops[0].reason} {stops[0].remedy}", seen(spec, observed))
     if made.empty:
         return Outcome("succeeded", "No changes: the routers hold this already.", seen(spec, observed))
-    return _rolled_out(Rollout(job, spec, made, observed, report, limits))
+    rollout = Rollout(job, spec, made, observed, report, limits)
+    return _dry(rollout) if job.dry else _rolled_out(rollout)
+
+
+def _dry(rollout: Rollout) -> Outcome:
+    """Everything up to the first change: the routers' own programs judge the new files."""
+    try:
+        rehearse(rollout)
+    except WorkError as error:
+        return Outcome("failed", str(error), seen(rollout.spec, rollout.before))
+    steps = sum(len(r.steps) for r in rollout.plan.routers)
+    return Outcome(
+        "succeeded", f"Dry run: {steps} steps would follow. Nothing was changed.", seen(rollout.spec, rollout.before)
+    )
 
 
 def _rolled_out(rollout: Rollout) -> Outcome:

@@ -111,6 +111,20 @@ def roll_out(rollout: Rollout) -> None:
         raise _put_back(rollout, error) from error
 
 
+def rehearse(rollout: Rollout) -> None:
+    """What a roll-out does before its first change. Raises WorkError."""
+    names = rollout.order()
+    checks = {n: [s for s in rollout.plan.router(n).steps if s.kind == "check-keepalived"] for n in names}
+    for name in names:
+        rollout.report.declare_steps(name, checks[name])
+    rollout.report.phase("rehearse", "Have the routers judge the new files")
+    with connected(rollout.job.routers, rollout.limits) as pair:
+        for name in names:
+            token = secrets.token_hex(8)
+            text = program.apply(checks[name], token)
+            run_steps(rollout.report, pair[name], text, token, titles(checks[name]))
+
+
 def _declare(rollout: Rollout) -> None:
     for name in rollout.order():
         rollout.report.declare(name, [_LOCK, _CHECKPOINT, _GUARD])

@@ -11,6 +11,7 @@ import pytest
 
 from lbftp.core import program
 from lbftp.core.job import Event
+from lbftp.core.observe.iptables import rule
 from lbftp.core.plan import plan
 from lbftp.core.render import iptables
 from lbftp.core.spec import ClusterSpec
@@ -105,7 +106,7 @@ def test_a_manager_that_locks_itself_out_gets_back_in(bench: Bench, monkeypatch:
 
     def with_lock_out(spec: ClusterSpec, router: Any, *rest: Any) -> tuple[Any, ...]:
         found = chains(spec, router, *rest)
-        drop = iptables.rule("-p tcp --dport 22 -m conntrack --ctstate NEW -j DROP")
+        drop = rule("-p tcp --dport 22 -m conntrack --ctstate NEW -j DROP")
         return tuple(
             dataclasses.replace(c, rules=(drop, *c.rules)) if c.name.endswith("-in") and router.name == "r2" else c
             for c in found
@@ -170,4 +171,13 @@ def test_a_worker_that_died_half_way_is_put_right(bench: Bench) -> None:
         watched(bench, at_step("r1", "rules", die), approved_digest=planned(bench), run_id=8)
     outcome = bench.do("apply", run_id=8, fence=2, approved_digest="x")
     assert (outcome.state, "put back" in outcome.text) == ("failed", True)
+    assert bench.look() == held
+
+
+def test_a_dry_run_changes_nothing_and_says_what_would_follow(bench: Bench) -> None:
+    held = bench.look()
+    outcome = bench.do("apply", approved_digest=planned(bench), dry=True)
+    assert outcome.state == "succeeded", outcome.text
+    assert "Nothing was changed" in outcome.text
+    assert bench.seen.steps("r1") == ["keepalived-check"]
     assert bench.look() == held
