@@ -18,7 +18,8 @@ GOING_ON = (C.PLANNING, C.APPLYING)
 
 @dataclass(frozen=True, slots=True)
 class ChangePage:
-    """`hindrance`: why this person may not approve, as a sentence; '' if they may. `run`: the newest one."""
+    """`hindrance`: why this person may not approve, as a sentence; '' if they may. `run`: the newest one that
+    is no dry run; `dry_runs`: of those, the newest ones."""
 
     change: ChangeRequest
     run: Run | None
@@ -28,6 +29,7 @@ class ChangePage:
     decisions: list[Approval]
     others: list[User]
     history: list[Transition]
+    dry_runs: list[Run]
 
     @property
     def live(self) -> bool:
@@ -54,6 +56,10 @@ class ChangePage:
         return self.operator and self.change.state == C.APPROVED
 
     @property
+    def can_try(self) -> bool:
+        return self.operator and self.change.state in (C.PROPOSED, C.APPROVED)
+
+    @property
     def can_reject(self) -> bool:
         return self.operator and states.may_move(self.change, C.REJECTED)
 
@@ -69,7 +75,7 @@ class ChangePage:
 
 def page(change: ChangeRequest, user: User) -> ChangePage:
     """The page of `change` for `user`. Buttons follow the same rules as the services, which decide again."""
-    run = change.runs.order_by("-pk").first()
+    run = change.runs.filter(dry=False).order_by("-pk").first()
     last = run.events.order_by("-seq").values_list("seq", flat=True).first() if run else 0
     return ChangePage(
         change=change,
@@ -82,6 +88,7 @@ def page(change: ChangeRequest, user: User) -> ChangePage:
         history=list(
             Transition.objects.filter(subject="change", subject_id=change.pk).select_related("user").order_by("pk")
         ),
+        dry_runs=list(change.runs.filter(dry=True).select_related("started_by").defer("result").order_by("-pk")[:3]),
     )
 
 

@@ -8,9 +8,12 @@ from itertools import groupby
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 
 from lbftp.changes.models import Run
-from lbftp.changes.view_of_run import Lane, Phase, RunView, Step, fold
+from lbftp.changes.services.claims import QUIET_AFTER
+from lbftp.changes.view_of_run import Guard, Lane, Phase, RunView, Step, fold
+from lbftp.core.program import CHECKPOINTS
 from lbftp.inventory.models import ProbeHost, Router
 
 GOING_ON = (Run.State.QUEUED, Run.State.RUNNING)
@@ -29,6 +32,13 @@ _TITLES = {
     "look-again": "Look again",
     "restore": "Put back",
     "repair": "Put right",
+}
+
+_ENDED: dict[str, str] = {
+    Run.State.SUCCEEDED: "done",
+    Run.State.FAILED: "failed",
+    Run.State.ERRORED: "failed",
+    Run.State.CANCELLED: "cancelled",
 }
 
 
@@ -53,7 +63,8 @@ class StepOnPage:
 
 @dataclass(frozen=True, slots=True)
 class LaneOnPage:
-    """One router, or both together (`router` is ''). `groups` are its steps by phase, in order, each with a title."""
+    """One router, or both together (`router` is ''). `groups` are its steps by phase, in order, each with a title.
+    `by_hand` is the command that puts the router back, for its own console; '' while there is nothing to put back."""
 
     router: str
     role: str
@@ -61,6 +72,8 @@ class LaneOnPage:
     output: str
     done: int
     total: int
+    guard: Guard | None
+    by_hand: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +86,17 @@ class RunPage:
     @property
     def live(self) -> bool:
         return self.run.state in GOING_ON
+
+    @property
+    def guarded(self) -> bool:
+        """Whether some router would put itself back."""
+        return any(lane.guard is not None and lane.guard.waits for lane in self.lanes)
+
+    @property
+    def silent(self) -> bool:
+        """Whether its worker has not been heard of for a while."""
+        beat = self.run.heartbeat_at
+        return self.run.state == Run.State.RUNNING and beat is not None and beat < timezone.now() - QUIET_AFTER
 
     @property
     def percent(self) -> int:
@@ -99,7 +123,8 @@ class RunPage:
 
 
 def page(run: Run) -> RunPage:
-    """The page as of the newest event. Events are folded once; nothing of it depends on when the page was opened."""
+    """The page as of the newest event. Events are folded once; but for a worker's silence nothing of it depends on
+    when the page was opened."""
     events = list(run.events.all())
     view = fold(events)
     started = {(e.router, e.data.get("id")): e.at for e in events if e.kind == "step" and e.data["state"] == "started"}
@@ -134,7 +159,9 @@ def _lane(run: Run, lane: Lane, started: dict[tuple[str, Any], datetime]) -> Lan
         for name, steps in groupby(lane.steps, key=_phase_of)
     ]
     output, done = "\n".join(lane.output), sum(step.over for step in lane.steps)
-    return LaneOnPage(lane.router, _role(run, lane.router), groups, output, done, len(lane.steps))
+    by_hand = f"sh {CHECKPOINTS}/{lane.checkpoint}/restore" if lane.checkpoint else ""
+    role, total = _role(run, lane.router), len(lane.steps)
+    return LaneOnPage(lane.router, role, groups, output, done, total, lane.guard, by_hand)
 
 
 def _phase_of(step: Step) -> str:
@@ -145,11 +172,10 @@ def _phases(run: Run, view: RunView) -> list[PhaseOnPage]:
     """Each phase once, at its first mention: going back to one (the second router's apply) makes it the running one."""
     seen = list({phase.name: phase for phase in view.phases}.values())
     last = view.phases[-1].name if view.phases else ""
-    ended = {Run.State.SUCCEEDED: "done", Run.State.FAILED: "failed", Run.State.ERRORED: "failed"}
-    now = ended.get(Run.State(run.state), "running")
+    now = _ENDED.get(run.state, "running")
     failing = {_phase_of(step) for _, step in view.failed_steps} if now == "failed" else set()
     states = {p.name: ("failed" if p.name in failing else "done") for p in seen}
-    if last and not (now == "failed" and last in _BACK):
+    if last and not (now in ("failed", "cancelled") and last in _BACK):
         states[last] = now
     return [PhaseOnPage(phase, states[phase.name]) for phase in seen]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from lbftp.core.sessions import label, order
@@ -44,13 +45,29 @@ class Step:
         return self.state in _OVER
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A router's own guard. `state`: armed, extended, confirmed or restored; `until` is None where it waits no more."""
+
+    state: str
+    seconds: int
+    until: datetime | None
+
+    @property
+    def waits(self) -> bool:
+        return self.until is not None
+
+
 @dataclass(slots=True)
 class Lane:
-    """One router's steps, in the order in which they were announced. `output` belongs to none of the steps."""
+    """One router's steps, in the order in which they were announced. `output` belongs to none of the steps.
+    `checkpoint` is the name of the way back on the router, '' while there is none."""
 
     router: str
     steps: list[Step] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
+    guard: Guard | None = None
+    checkpoint: str = ""
 
     def step(self, step_id: str, title: str = "", phase: str = "") -> Step:
         """The step `step_id`; one that was never announced is added at the end."""
@@ -214,6 +231,15 @@ def _note(view: RunView, router: str, data: dict[str, Any]) -> None:
     view.notes.append({**data, "router": router})
 
 
+def _guard(view: RunView, router: str, data: dict[str, Any]) -> None:
+    until = datetime.fromisoformat(data["until"]) if data.get("until") else None
+    view.lane(router).guard = Guard(data["state"], int(data.get("seconds") or 0), until)
+
+
+def _checkpoint(view: RunView, router: str, data: dict[str, Any]) -> None:
+    view.lane(router).checkpoint = data["name"]
+
+
 def _end(view: RunView, _router: str, data: dict[str, Any]) -> None:
     view.end = dict(data)
 
@@ -226,5 +252,7 @@ _FOLD: Final[dict[str, Callable[[RunView, str, dict[str, Any]], None]]] = {
     "session": _session,
     "finding": _finding,
     "note": _note,
+    "guard": _guard,
+    "checkpoint": _checkpoint,
     "end": _end,
 }

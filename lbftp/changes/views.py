@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Case, IntegerField, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,6 +14,7 @@ from lbftp.changes import audit as trail
 from lbftp.changes import change_page, run_page, services
 from lbftp.changes.forms import ProposeForm, RejectForm
 from lbftp.changes.models import ChangeRequest, Run, Transition
+from lbftp.changes.services.orders import may_order
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.specs import check_draft
 from lbftp.web.acting import may, one_page, person, sent, telling
@@ -25,7 +27,7 @@ _URGENCY = Case(
     default=2,
     output_field=IntegerField(),
 )
-_RUNS = Run.objects.select_related("cluster", "change", "started_by", "team")
+_RUNS = Run.objects.select_related("cluster", "change", "started_by", "cancelled_by", "team")
 
 
 @require_safe
@@ -90,6 +92,14 @@ def apply(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+def dry_run(request: HttpRequest, pk: int) -> HttpResponse:
+    found = access.get_writable(request.user, _CHANGES, pk=pk)
+    with telling(request):
+        return redirect("changes:run", services.dry_run(user=person(request), change=found).pk)
+    return redirect("changes:change", pk)
+
+
+@require_POST
 def replan(request: HttpRequest, pk: int) -> HttpResponse:
     found = access.get_writable(request.user, _CHANGES, pk=pk)
     with telling(request):
@@ -138,8 +148,34 @@ def run_live(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "changes/_run.html", _of_run(request, found, page))
 
 
+@require_POST
+def run_cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    found = _ordered(request, pk)
+    with telling(request):
+        services.cancel(user=person(request), run=found)
+    return redirect("changes:run", pk)
+
+
+@require_POST
+def run_extend(request: HttpRequest, pk: int) -> HttpResponse:
+    found = _ordered(request, pk)
+    with telling(request):
+        services.extend(user=person(request), run=found)
+    return redirect("changes:run", pk)
+
+
+def _ordered(request: HttpRequest, pk: int) -> Run:
+    """A run that this person may tell what to do: 404 to strangers, 403 to those who only read."""
+    found = access.get(request.user, _RUNS, pk=pk)
+    if not may_order(person(request), found):
+        raise PermissionDenied("Only operators of the team, and whoever started the run, may do that.")
+    return found
+
+
 def _of_run(request: HttpRequest, found: Run, page: run_page.RunPage) -> dict[str, Any]:
-    return {"page": page, "run": found, "subject": run_page.subject(found), "operated": may(request, found)}
+    ordering = page.live and found.cancelled_at is None and may_order(person(request), found)
+    context = {"page": page, "run": found, "subject": run_page.subject(found), "operated": may(request, found)}
+    return {**context, "ordering": ordering}
 
 
 @require_safe

@@ -63,6 +63,11 @@ def _add_changes(verb: Callable[..., Any]) -> None:
     replan.add_argument("change")
     apply = verb("apply", deciding.apply, "Apply an approved change to the routers.", _waiting())
     apply.add_argument("change")
+    apply.add_argument("--dry-run", action="store_true", help="stop before the first change; needs no approval")
+    cancel = verb("cancel", deciding.cancel, "Cancel a run; what it changed is put back.", _waiting())
+    cancel.add_argument("run")
+    extend = verb("extend", deciding.extend, "Let the guards of a run start anew.")
+    extend.add_argument("run")
 
 
 def _add_looks(verb: Callable[..., Any]) -> None:

@@ -13,7 +13,7 @@ from django.http import Http404
 
 from lbftp.accounts import access
 from lbftp.accounts.models import Team
-from lbftp.changes.models import ChangeRequest
+from lbftp.changes.models import ChangeRequest, Run
 from lbftp.clusters.models import Cluster
 
 _M = TypeVar("_M", bound=Model)
@@ -85,6 +85,13 @@ class Ask:
         if not number.isdigit():
             raise WrongUse(f"{self.options['change']!r} is not the number of a change, such as 12.")
         return access.get_writable(self.person(), ChangeRequest, pk=int(number))
+
+    def run(self) -> Run:
+        """The run with the given number, as the person may see it: Http404 for strangers."""
+        number = self.options["run"]
+        if not number.isdigit():
+            raise WrongUse(f"{number!r} is not the number of a run, such as 31.")
+        return access.get(self.person(), Run, pk=int(number))
 
 
 def _only(rows: list[_M], what: str, remedy: str) -> _M:

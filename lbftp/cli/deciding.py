@@ -9,6 +9,7 @@ from lbftp.cli.ask import Ask
 from lbftp.cli.exits import DONE, FAILED, REFUSED
 from lbftp.cli.follow import follow
 
+_BAD = (Run.State.FAILED, Run.State.ERRORED, Run.State.CANCELLED)
 _STANDING = (ChangeRequest.State.PROPOSED, ChangeRequest.State.APPROVED)
 
 
@@ -41,13 +42,29 @@ def reject(ask: Ask) -> int:
 def apply(ask: Ask) -> int:
     """Exit 3 if the plan went stale: the routers are untouched, and the change wants another approval."""
     user, change = ask.person(), ask.change()
-    run = follow(ask, services.apply_change(user=user, change=change))
+    begin = services.dry_run if ask.options["dry_run"] else services.apply_change
+    run = follow(ask, begin(user=user, change=change))
     change.refresh_from_db()
     ask.answer({**show.change_data(change), "run": show.run_data(run)})
-    if change.state == ChangeRequest.State.STALE:
-        ask.stderr.write("refused: the routers changed since the approval; read the new plan, then `replan`.")
+    if change.state == ChangeRequest.State.STALE or run.result.get("stale"):
+        ask.stderr.write("refused: the routers changed since it was planned; read the new plan, then `replan`.")
         return REFUSED
-    return FAILED if run.state in (Run.State.FAILED, Run.State.ERRORED) else DONE
+    return FAILED if run.state in _BAD else DONE
+
+
+def cancel(ask: Ask) -> int:
+    """Waits for the end: done if the run came to it cancelled, with what it changed put back."""
+    user, run = ask.person(), ask.run()
+    run = follow(ask, services.cancel(user=user, run=run))
+    ask.answer(show.run_data(run), f"run {run.pk}: {run.get_state_display()}")
+    return DONE if ask.options["no_wait"] or run.state == Run.State.CANCELLED else FAILED
+
+
+def extend(ask: Ask) -> int:
+    user, run = ask.person(), ask.run()
+    run = services.extend(user=user, run=run)
+    ask.answer(show.run_data(run), f"run {run.pk}: its guards start anew before the next step")
+    return DONE
 
 
 def _planned(ask: Ask, change: ChangeRequest, run: Run) -> int:

@@ -9,10 +9,13 @@ from typing import Any, Final
 from lbftp.changes.errors import ServiceError
 from lbftp.changes.models import Run, RunEvent
 from lbftp.cli.ask import Ask
+from lbftp.core.program import CHECKPOINTS
 from lbftp.core.sessions import label
 
 _LOOK_EVERY: Final = 0.3
-_ENDED: Final = (Run.State.SUCCEEDED, Run.State.FAILED, Run.State.ERRORED)
+_ENDED: Final = (Run.State.SUCCEEDED, Run.State.FAILED, Run.State.ERRORED, Run.State.CANCELLED)
+
+_GUARD: Final = {"confirmed": "confirmed", "restored": "put back by its guard"}
 
 
 def follow(ask: Ask, run: Run) -> Run:
@@ -52,6 +55,11 @@ def lines(event: RunEvent) -> Iterator[str]:
         yield f"{where}{finding(data)}"
     elif event.kind == "note":
         yield f"{where}{data.get('level', 'info')}: {data['text']}"
+    elif event.kind == "guard":
+        waits = f"{data['state']}, puts back in {data['seconds']} s unless confirmed"
+        yield f"{where}guard: {_GUARD.get(data['state'], waits)}"
+    elif event.kind == "checkpoint":
+        yield f"{where}by hand, as root: sh {CHECKPOINTS}/{data['name']}/restore"
     elif event.kind == "end":
         yield f"== {data['state']}: {data['outcome']}"
 

@@ -20,6 +20,7 @@ def cluster_data(cluster: Cluster) -> dict[str, Any]:
         "state": cluster.state,
         "state_at": cluster.state_at,
         "master": cluster.master,
+        "guard_seconds": cluster.guard_seconds,
         "applied": cluster.applied.number if cluster.applied else None,
         "changes": [{"change": c.pk, "title": c.title, "state": c.state} for c in open_changes],
         "runs": [run_line(r) for r in cluster.runs.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING))],
@@ -30,12 +31,12 @@ def cluster_text(data: dict[str, Any]) -> str:
     applied = f"r{data['applied']}" if data["applied"] else "nothing"
     lines = [f"{data['cluster']:<16}  {data['state']:<8}  VIP {data['vip'] or '-'}  applied: {applied}"]
     lines += [f"  change #{c['change']} {c['state']}: {c['title']}" for c in data["changes"]]
-    lines += [f"  run {r['run']} {r['kind']} {r['state']}" for r in data["runs"]]
+    lines += [f"  run {r['run']} {'dry run' if r['dry'] else r['kind']} {r['state']}" for r in data["runs"]]
     return "\n".join(lines)
 
 
 def run_line(run: Run) -> dict[str, Any]:
-    return {"run": run.pk, "kind": run.kind, "state": run.state, "outcome": run.outcome}
+    return {"run": run.pk, "kind": run.kind, "dry": run.dry, "state": run.state, "outcome": run.outcome}
 
 
 def run_data(run: Run) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from lbftp.core.sessions import label
 from ops.demo.report import Report
 
 PATIENCE = 300.0
-_ENDED = (Run.State.SUCCEEDED, Run.State.FAILED, Run.State.ERRORED)
+_ENDED = (Run.State.SUCCEEDED, Run.State.FAILED, Run.State.ERRORED, Run.State.CANCELLED)
 _SIGNS = {"done": "+", "failed": "!", "skipped": "-"}
 
 

@@ -37,7 +37,7 @@ MOVES = st.fixed_dictionaries(
         "number": st.integers(0, 3),
         "seen": st.sampled_from(["present", "present", "present", "a" * 64, ""]),
         "digest": st.sampled_from([*DIGESTS, DIGESTS[0]]),
-        "state": st.sampled_from(["succeeded", "succeeded", "succeeded", "failed", "errored"]),
+        "state": st.sampled_from(["succeeded", "succeeded", "succeeded", "failed", "errored", "cancelled"]),
         "stale": st.booleans(),
     }
 )

@@ -63,7 +63,7 @@ def test_of_two_workers_one_gets_the_run(world: World, race: Race) -> None:
     assert (run.attempts, run.fence) == (1, 1)
 
 
-@pytest.mark.parametrize("state", [R.SUCCEEDED, R.FAILED, R.ERRORED])
+@pytest.mark.parametrize("state", [R.SUCCEEDED, R.FAILED, R.ERRORED, R.CANCELLED])
 def test_what_is_over_or_gone_is_not_claimed(world: World, state: str) -> None:
     run = fresh(world, state=state)
     assert runs.claim(run_id=run.pk, worker="w") is None
@@ -110,6 +110,7 @@ def test_a_poisonous_run_stops_after_three_attempts(world: World) -> None:
     run.refresh_from_db()
     assert (run.state, run.attempts) == (R.ERRORED, 3)
     assert "3 workers died" in run.outcome
+    assert "look at the workers' log, then start a new run" in run.outcome
     assert ChangeRequest.objects.get(pk=change.pk).state == ChangeRequest.State.FAILED
     assert Cluster.objects.get().state == Cluster.State.FAILED
     assert [t.new for t in Transition.objects.filter(subject="run", subject_id=run.pk)] == [R.RUNNING] * 3 + [R.ERRORED]
@@ -235,6 +236,27 @@ def test_the_sweep_sends_runs_of_silent_workers(world: World) -> None:
     assert sweep(now=timezone.now()) == [silent.pk]
 
 
+def test_a_silent_worker_is_told_of_before_another_takes_over(world: World) -> None:
+    """Who watches learns it within 45 s: after 30, at the next tick."""
+    silent, alive = fresh(world), fresh(world)
+    claimed(silent)
+    claimed(alive)
+    Run.objects.filter(pk=silent.pk).update(heartbeat_at=long_ago(31))
+    for _ in range(2):
+        sweep(now=timezone.now())
+    assert [e.data["text"].partition(".")[0] for e in silent.events.all()] == [
+        "worker-1 has not been heard of for 30 s"
+    ]
+    assert not alive.events.exists()
+    Run.objects.filter(pk=silent.pk).update(heartbeat_at=long_ago(46))
+    assert runs.claim(run_id=silent.pk, worker="worker-2") is not None
+    Run.objects.filter(pk=silent.pk).update(heartbeat_at=long_ago(31))
+    sweep(now=timezone.now())
+    last = silent.events.last()
+    assert last is not None
+    assert "worker-2 has not been heard of" in last.data["text"]
+
+
 def test_the_job_of_an_apply_is_complete(world: World) -> None:
     change = approved(world)
     job = claimed(services.apply_change(user=world.bob, change=change))
@@ -294,6 +316,7 @@ FINDING = {
         ("succeeded", [{**FINDING, "severity": "info"}], "in_step"),
         ("failed", [], "unknown"),
         ("errored", [], "in_step"),
+        ("cancelled", [], "in_step"),
     ],
 )
 def test_what_a_compliance_run_says_about_the_cluster(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import given
@@ -102,6 +103,23 @@ def test_steps_announced_later_or_never_are_added() -> None:
 def test_a_second_worker_starts_a_step_anew() -> None:
     view = fold([STEPS, step("r1", "a", "failed", message="gone"), STEPS, step("r1", "a", "started")])
     assert (view.lane("r1").steps[0].state, view.lane("r1").steps[0].message) == ("started", "")
+
+
+def _guard(state: str, seconds: int, until: str | None) -> Event:
+    return Event("guard", "r1", {"state": state, "seconds": seconds, "until": until})
+
+
+def test_each_router_has_its_guard_and_its_way_back() -> None:
+    armed = _guard("armed", 120, "2030-01-02T03:04:05+00:00")
+    view = fold([STEPS, Event("checkpoint", "r1", {"name": "run-7-ab12"}), armed])
+    guard = view.lane("r1").guard
+    assert guard is not None
+    assert (guard.state, guard.waits, guard.until) == ("armed", True, datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC))
+    assert (view.lane("r1").checkpoint, view.lane("r2").checkpoint, view.lane("r2").guard) == ("run-7-ab12", "", None)
+    for state in ("confirmed", "restored"):
+        after = fold([_guard(state, 0, None)], view).lane("r1").guard
+        assert after is not None
+        assert (after.state, after.waits) == (state, False)
 
 
 def test_unknown_kinds_are_passed_over() -> None:

@@ -97,6 +97,16 @@ def test_dump_and_load_are_the_same_cluster(world: World) -> None:
     assert world.bob not in after.draft_editors.all()
 
 
+def test_how_long_the_guards_wait_is_no_edit_of_the_spec(world: World) -> None:
+    assert services.dump(world.cluster)["guard_seconds"] == 120
+    data = {**services.dump(world.cluster), "guard_seconds": 300}
+    after = services.load(user=world.bob, team=world.team, data=data)
+    assert (after.guard_seconds, services.dump(after)["guard_seconds"]) == (300, 300)
+    assert world.bob not in after.draft_editors.all()
+    del data["guard_seconds"]
+    assert services.load(user=world.bob, team=world.team, data=data).guard_seconds == 120
+
+
 def test_load_creates_with_the_guides_values(world: World) -> None:
     cluster = services.load(user=world.bob, team=world.team, data={"name": "new", "vip": "192.0.2.101"})
     assert (cluster.draft["mark"], cluster.draft["vip"]) == (21, "192.0.2.101")
@@ -113,6 +123,10 @@ def test_load_creates_with_the_guides_values(world: World) -> None:
         ({"name": "web", "probe": {"account": "nobody"}}, "probe.account"),
         ({"vip": "192.0.2.100"}, "name"),
         ({"name": True}, "name"),
+        ({"name": "web", "guard_seconds": 29}, "guard_seconds"),
+        ({"name": "web", "guard_seconds": 3601}, "guard_seconds"),
+        ({"name": "web", "guard_seconds": True}, "guard_seconds"),
+        ({"name": "web", "guard_seconds": "120"}, "guard_seconds"),
     ],
 )
 def test_load_names_the_field(world: World, data: Any, field: str) -> None:

@@ -107,6 +107,17 @@ async def test_the_end_is_heard(world: World, running: Job) -> None:
         await hear(page, {"run": running.run_id, "seq": 3})
 
 
+async def test_an_order_to_the_run_is_heard(world: World, running: Job) -> None:
+    async with connected(f"/ws/runs/{running.run_id}/", world.victor) as page:
+        await page.hear()
+
+        def order() -> None:
+            runs.cancel(user=world.bob, run=Run.objects.get(pk=running.run_id))
+
+        await asyncio.to_thread(in_another_thread, order)
+        await hear(page, {"run": running.run_id, "seq": 3})
+
+
 async def test_a_page_that_reconnects_is_told_where_the_run_is(world: World, running: Job) -> None:
     path = f"/ws/runs/{running.run_id}/"
     async with connected(path, world.victor) as page:

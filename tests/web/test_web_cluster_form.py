@@ -223,6 +223,21 @@ def test_groups_to_share_are_those_of_the_teams_other_clusters(world: World, bro
     assert Cluster.objects.get(name="media").draft["vrrp"]["group"] == "web"
 
 
+def test_the_guards_time_is_set_in_a_fold_of_its_own(world: World, browse: As) -> None:
+    sent = {**untouched(world, world.cluster), "guard_seconds": "29"}
+    url = reverse("clusters:edit", args=[world.cluster.pk])
+    refused = browse(world.bob).post(url, sent)
+    assert refused.status_code == 422
+    assert re.search(r'<details[^>]*id="fold-safe" open', refused.content.decode())
+    assert browse(world.bob).post(url, {**sent, "guard_seconds": "90"}).status_code == 302
+    world.cluster.refresh_from_db()
+    assert world.cluster.guard_seconds == 90
+    page = browse(world.victor).get(reverse("clusters:cluster", args=[world.cluster.pk])).content.decode()
+    assert "routers put themselves back after 90 s without confirmation" in page
+    text = browse(world.bob).post(reverse("clusters:check"), {**sent, "guard_seconds": "45"}).content.decode()
+    assert "after 45 s" in _summary(text, "safe")
+
+
 def _summary(text: str, key: str) -> str:
     return text.partition(f'id="sum-{key}"')[2].partition("</span>\n")[0]
 

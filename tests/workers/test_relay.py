@@ -9,8 +9,9 @@ import pytest
 
 from lbftp.core.job import Event, Orders
 from workers import relay
-from workers.errors import ClaimLost, NotRecorded
+from workers.errors import Cancelled, ClaimLost, NotRecorded
 from workers.relay import Desk, Relay
+from workers.report import Report
 
 
 class Book:
@@ -81,6 +82,34 @@ def test_a_lost_claim_is_told_before_the_next_step_and_nothing_more_is_recorded(
         kept.emit(Event("note"))
         with pytest.raises(ClaimLost):
             kept.check()
+    assert book.kept == []
+
+
+def test_what_people_ask_reaches_the_next_step() -> None:
+    """Also what the relay's own beat hears: it comes while a step runs, and is handed over once."""
+    book = Book()
+    with Relay(book.desk()) as kept:
+        report, extended = Report(kept.emit, kept.check), []
+        report.on_extend = lambda: extended.append(1)
+        report.check()
+        book.orders = Orders(extend=True)
+        kept._beat()
+        assert extended == []
+        report.check()
+        report.check()
+        assert extended == [1]
+
+
+def test_a_cancelled_run_stops_before_its_next_step_but_not_while_it_puts_back() -> None:
+    book = Book()
+    with Relay(book.desk()) as kept:
+        report = Report(kept.emit, kept.check)
+        book.orders = Orders("Cancelled by bob.")
+        for _ in range(2):
+            with pytest.raises(Cancelled, match="Cancelled by bob"), report.doing("r1", "x", "Change it"):
+                raise AssertionError("the step began")
+        report.cancellable = False
+        report.check()
     assert book.kept == []
 
 

@@ -216,12 +216,17 @@
     for (const live of lives) if (live.wanted.length && !live.on) live.look();
   }
 
-  // ---- times that go on: <time data-since="…"> shows how long something has been going on --------------------------
+  // ---- times that go on: <time data-since="…"> shows how long something has been going on, data-until how long still --
 
   function tick() {
     for (const time of document.querySelectorAll("[data-since]")) {
       const seconds = Math.max(0, Math.round((Date.now() - Date.parse(time.dataset.since)) / 1000));
       time.textContent = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+    }
+    for (const time of document.querySelectorAll("[data-until]")) {
+      const seconds = Math.round((Date.parse(time.dataset.until) - Date.now()) / 1000);
+      const clock = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+      time.textContent = seconds > 0 ? `in ${clock}` : "now";
     }
   }
 
@@ -271,6 +276,7 @@
       box.scrollTop = box.scrollHeight;
       box.dataset.keptSeen = "1";
     }
+    tick();
     setInterval(tick, 1000);
     setInterval(poll, POLL);
     window.lbftp = { lives }; // for tests and the curious
