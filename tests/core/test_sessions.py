@@ -34,4 +34,4 @@ def test_every_kind_has_a_name_of_its_own_and_keeps_its_place() -> None:
     spec = guide(mode="advertise", tls=True, control_ports=(21, 2121), implicit_ports=(990,))
     rows = [kind_row(client) for client in kinds(spec)]
     assert len({label(row) for row in rows}) == len(rows) == 20
-    assert sorted(rows[::-1], key=order) == rows
+    assert sorted(reversed(rows), key=order) == rows
