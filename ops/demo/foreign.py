@@ -24,7 +24,9 @@ echo '[rules4]'; iptables-save
 echo '[rules6]'; ip6tables-save
 """
 _OWN_NEW_FILES = re.compile(
-    r"\./(keepalived/lbftp\.d/[a-z0-9-]+\.conf|modules-load\.d/ip_vs_ftp\.conf|sysctl\.d/[0-9a-z-]*lbftp[a-z-]*\.conf"
+    r"\./(keepalived/lbftp\.d/[a-z0-9-]+(\.group)?\.conf|keepalived/lbftp\.d/[a-z0-9-]+\.group\.d/[a-z0-9-]+|"
+    r"keepalived/lbftp\.d/[a-z0-9-]+\.check|modprobe\.d/lbftp\.conf|nftables\.d/lbftp-[a-z0-9-]+\.nft|"
+    r"modules-load\.d/ip_vs_ftp\.conf|sysctl\.d/[0-9a-z-]*lbftp[a-z-]*\.conf"
     r"|systemd/system/[a-z.-]+\.wants/[a-z0-9@.-]+\.service)"
 )
 _INCLUDE = "include /etc/keepalived/lbftp.d/*.conf"

@@ -14,8 +14,8 @@ from lbftp.accounts.models import Role, Team
 from lbftp.accounts.services import add_person, first_administrator
 from lbftp.changes.models import Run
 from lbftp.clusters import services as clusters
-from lbftp.clusters.models import Cluster
 from lbftp.clusters.drafts import draft_defaults
+from lbftp.clusters.models import Cluster
 from lbftp.core.hostkey import fingerprint
 from lbftp.inventory import services as inventory
 from lbftp.inventory.models import Credential, ProbeHost, Router

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from lbftp.core.observe import connections, facts, ftpd, iptables, ipvs, nftables, proftpd
+from lbftp.core.observe import connections, facts, ftpd, iptables, ipvs, ipvs_stats, nftables, proftpd
 from lbftp.core.observe.answer import observed, unframe
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.keepalived import includes_ours, marks, router_ids
@@ -37,6 +37,7 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     "iptables": iptables.parse,
     "nft": nftables.parse,
     "ipvs": ipvs.parse,
+    "ipvs --stats": ipvs_stats.parse,
     "keepalived": _keepalived,
     "addresses": facts.addresses,
     "listening": facts.listening,

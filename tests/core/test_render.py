@@ -17,6 +17,7 @@ from lbftp.core.observe.program import MODPROBE_FILE, MODULE_FILE, SYSCTL_FILE
 from lbftp.core.render import desired, keepalived, kernel, preview
 from lbftp.core.render.desired import keepalived_files
 from lbftp.core.render.ftp_check import script
+from lbftp.core.render.ftpd import snippets
 from lbftp.core.spec import ClusterSpec, from_json, to_json
 from lbftp.core.steps import main_text
 from tests.core.cases import GUIDE, R1, golden, guide, pair
@@ -27,8 +28,10 @@ LINKS = "ip link add pub0 type veth peer name int0 && ip link set pub0 up && ip 
 
 
 def whole(spec: ClusterSpec) -> str:
-    """Everything that the first router holds, as one text."""
-    return "".join(f"==> {a.path}\n{a.text}\n" for a in preview(spec) if a.router == spec.routers[0].name)
+    """Everything that the first router holds, and what an FTP server with Debian's layout does, as one text."""
+    held = [(a.path, a.text) for a in preview(spec) if a.router == spec.routers[0].name]
+    served = [(f"{s.daemon}: {f.path}", f.text) for s in snippets(spec) if s.platform == "debian" for f in s.files]
+    return "".join(f"==> {path}\n{text}\n" for path, text in (*held, *served))
 
 
 @pytest.mark.parametrize("name", KINDS)

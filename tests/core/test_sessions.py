@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from lbftp.core.promise import kinds, promised
 from lbftp.core.sessions import kind_row, label, order
 from tests.core.cases import guide
 
-NAMES = {
+NAMES: dict[str, dict[str, Any]] = {
     "PASV": {"mode": "PASV"},
     "EPSV": {"mode": "EPSV", "tls": "none", "ip": 4, "port": 21},
     "EPRT IPv6": {"mode": "EPRT", "tls": "none", "ip": 6, "port": 21},
@@ -34,4 +36,5 @@ def test_every_kind_has_a_name_of_its_own_and_keeps_its_place() -> None:
     spec = guide(mode="advertise", tls=True, control_ports=(21, 2121), implicit_ports=(990,))
     rows = [kind_row(client) for client in kinds(spec)]
     assert len({label(row) for row in rows}) == len(rows) == 20
-    assert sorted(rows[::-1], key=order) == rows
+    turned = rows[::-1]
+    assert sorted(turned, key=order) == rows

@@ -21,6 +21,7 @@ from lbftp.core.spec import ClusterSpec
 from ops.bootstrap import UNPACK_INTO
 from tests.core.cases import guide
 from tests.core.ftpd_cases import SPECS, instances
+from tests.core.kinds import KINDS as EVERY_KIND
 
 SESSION: Final = Path(__file__).with_name("session.py")
 AS_ROOT: Final = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
@@ -275,6 +276,26 @@ def test_proftpd_s_own_check_has_nothing_to_say(name: str, certificate: tuple[st
     argv = [str(UNPACK_INTO / "usr/sbin/proftpd"), "-t", "-c", str(path)]
     done = subprocess.run(argv, env={"LD_LIBRARY_PATH": libraries}, capture_output=True, text=True, check=False)
     assert (done.returncode, "fatal" in done.stderr) == (0, False), done.stderr
+
+
+@pytest.mark.parametrize("daemon", DAEMONS)
+def test_a_daemon_starts_with_the_lines_of_every_kind_of_cluster(
+    daemon: Daemon, certificate: tuple[str, str], tmp_path: Path
+) -> None:
+    """Kinds that differ in nothing that an FTP server has to know are tried once."""
+    able = {n: s for n, s in EVERY_KIND.items() if daemon not in dict(unable(s))}
+    cases = {json.dumps(instances(snippet(s, daemon, "redhat"), *certificate)): n for n, s in able.items()}
+    assert len(able) > 40
+    for number, (files, name) in enumerate(cases.items()):
+        spec = EVERY_KIND[name]
+        client = served(spec, daemon)[0]
+        own = "10.0.50.11" if client.family == 4 else "fd00:50::11"
+        addresses = ("10.0.50.11/32", "fd00:50::11/128", *(f"{s.vip}/{s.vip.max_prefixlen}" for s in spec.sides))
+        seen = happens(
+            daemon, json.loads(files), tmp_path / str(number), ask(client.tls, client.port, own, reuse=False),
+            addresses=addresses,
+        )  # fmt: skip
+        assert "refused" not in seen[0], (name, seen)
 
 
 def option_files(name: str) -> Iterator[tuple[str, str]]:

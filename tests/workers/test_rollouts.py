@@ -11,6 +11,7 @@ import pytest
 
 from lbftp.core import program
 from lbftp.core.plan import plan
+from lbftp.core.spec import from_json
 from ops.demo import foreign
 from tests.core.cases import GUIDE, guide
 from tests.workers.conftest import LIMITS, Bench
@@ -118,6 +119,12 @@ def test_restarting_the_firewall_units_keeps_it_all(bench: Bench) -> None:
     assert outcome.state == "succeeded", outcome.text
     assert outcome.result["findings"] == []
     assert bench.seen.sessions() == EVERYTHING
+
+
+def test_what_was_applied_comes_back_as_a_proposal(bench: Bench) -> None:
+    proposals = bench.do("import").result["proposals"]
+    assert [(p["name"], p["problem"], p["left"], p["in_the_way"]) for p in proposals] == [("ftp", "", [], [])]
+    assert from_json(proposals[0]["fields"]) == GUIDE
 
 
 def test_the_other_router_carries_every_mode_too(bench: Bench) -> None:

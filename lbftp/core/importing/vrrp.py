@@ -74,7 +74,8 @@ def _interfaces(found: Found, seen: Seen, public: Instance | None, internal: Ins
         for family in FAMILIES:
             own = [a for a in _own(seen, name) if a.version == family]
             wanted = [a for a in own if any(_in(v, a) for v in near) or (side == "internal" and _reaches(a, found))]
-            best = next(iter([*wanted, *own]), None)
+            # An IP version that the cluster does not have is none of its business.
+            best = next(iter([*wanted, *own]), None) if found.fields.get(f"vip{_V6[family]}") else None
             found.about[f"{side}_address{_V6[family]}"] = str(best) if best else None
 
 
