@@ -175,7 +175,9 @@ def _phases(run: Run, view: RunView) -> list[PhaseOnPage]:
     now = _ENDED.get(run.state, "running")
     failing = {_phase_of(step) for _, step in view.failed_steps} if now == "failed" else set()
     states = {p.name: ("failed" if p.name in failing else "done") for p in seen}
-    if last and not (now in ("failed", "cancelled") and last in _BACK):
+    if now == "cancelled":
+        states |= dict.fromkeys([p.name for p in seen if p.name not in _BACK][-1:], now)
+    elif last and not (now == "failed" and last in _BACK):
         states[last] = now
     return [PhaseOnPage(phase, states[phase.name]) for phase in seen]
 

@@ -63,6 +63,9 @@ def test_operators_cancel_after_a_second_thought(world: World, browse: As) -> No
     assert re.search(r'class="state idle lg">.*?Cancelled</span>', ended)
     assert "Cancelled by carol. What was there before was put back on r1." in ended
     assert 'role="alert"' not in ended
+    # What was stopped is not shown as done.
+    assert re.search(r'<li class="cancelled">.*?Apply<span', ended)
+    assert re.search(r'<li class="done">.*?Put back what was there<span', ended)
 
 
 def test_whoever_started_it_keeps_the_button(world: World, browse: As) -> None:
@@ -101,7 +104,7 @@ def test_each_router_s_guard_counts_down_and_tells_its_end(world: World, browse:
     assert "data-until" not in page
     assert "Put back now" not in page
     going.record(guard("restored", None))
-    assert "Guard: put back by its guard" in going.page(world.bob)
+    assert "Put back by its guard" in going.page(world.bob)
 
 
 def test_a_guard_that_nobody_confirmed_says_when_it_was_to_put_back(world: World, browse: As) -> None:
