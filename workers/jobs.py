@@ -109,7 +109,7 @@ def _problems(job: Job, observed: Mapping[str, Observed]) -> list[Problem]:
 def apply(job: Job, report: Report, limits: Limits) -> Outcome:
     """Applies the approved plan, if it is still the plan."""
     spec = spec_of(job)
-    if job.fence > 1:
+    if job.fence > 1 and not job.dry:
         return take_over(job, spec, report, limits)
     report.phase("observe", "Look at both routers")
     report.declare(PAIR, [(*_LOOK, "observe"), ("compare", "Compare with the approved plan", "compare")])
@@ -137,7 +137,7 @@ def _dry(rollout: Rollout) -> Outcome:
     try:
         rehearse(rollout)
     except WorkError as error:
-        return Outcome("failed", str(error), seen(rollout.spec, rollout.before))
+        return Outcome(_state(error), str(error), seen(rollout.spec, rollout.before))
     steps = sum(len(r.steps) for r in rollout.plan.routers)
     return Outcome(
         "succeeded", f"Dry run: {steps} steps would follow. Nothing was changed.", seen(rollout.spec, rollout.before)

@@ -20,7 +20,8 @@ class Report:
     """`emit` takes an event; `ask` tells what people ask of the run (None: nothing) and raises ClaimLost if this claim
     is no longer valid.
 
-    `cancellable`: to be set to False before anything that has to be done wholly, such as putting back or confirming.
+    `cancellable`: to be set to False before anything that has to be done wholly, such as putting back or confirming;
+    neither cancelling nor extending is heeded then.
     `on_extend` lets the routers' guards start anew; it may call `check`.
     """
 
@@ -35,7 +36,7 @@ class Report:
         orders = self._ask() or Orders()
         if orders.cancel and self.cancellable:
             raise Cancelled(orders.cancel)
-        if orders.extend:
+        if orders.extend and self.cancellable:
             self.on_extend()
 
     def phase(self, name: str, title: str) -> None:

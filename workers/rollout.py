@@ -90,6 +90,8 @@ def roll_out(rollout: Rollout) -> None:
     try:
         with connected(rollout.job.routers, rollout.limits) as pair:
             _checkpoint(rollout, pair)
+            # By whichever connections are open when somebody asks: `pair` is another one below.
+            rollout.report.on_extend = lambda: guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
             _phase(rollout, pair, "run", "apply", "Apply, the backup router first")
             _phase(rollout, pair, "join", "join", "Join the VRRP group that runs already")
         # Proven over fresh connections: the old ones would live on behind a rule that locks everybody else out.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -176,3 +177,35 @@ def test_no_page_is_wider_than_the_screen(chromium: Browser, site: Site, width: 
         page.goto(site.base + path)
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, (path, wide)
+
+
+def _guard(state: str, seconds: int) -> dict[str, Any]:
+    until = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat() if seconds else None
+    return {"kind": "guard", "router": "r2", "data": {"state": state, "seconds": seconds, "until": until}}
+
+
+def test_a_guard_counts_down_and_is_extended_and_put_back(chromium: Browser, site: Site) -> None:
+    run = site.actor.do("begin")["run"]
+    person = _person(chromium, site, "carol")
+    page = person.open(f"/runs/{run}/")
+    site.actor.do("claim", run=run)
+    site.actor.do("record", found=[*_begin(site), _guard("armed", 600)])
+    time = page.locator("#lane-r2 .guard time")
+    expect(time).to_have_text(re.compile(r"^in (10:00|9:[0-5]\d)$"))
+    first = time.text_content()
+    expect(time).not_to_have_text(first or "")
+    page.get_by_role("button", name="Extend").click()
+    expect(page.get_by_text("carol lets the guards start anew.")).to_be_visible()
+    site.actor.do("record", found=[_guard("extended", 1800)])
+    expect(time).to_have_text(re.compile(r"^in (30:00|29:[0-5]\d)$"))
+    page.locator("#cancel summary").click()
+    # What somebody opened stays open while the page goes on.
+    site.actor.do("record", found=[_step("r2", "modules", "started")])
+    expect(page.locator("#lane-r2 [data-step=modules]")).to_have_attribute("data-state", "running")
+    page.get_by_role("button", name="Yes, put it back").click()
+    expect(page.get_by_text("Being cancelled")).to_be_visible()
+    site.actor.do("record", found=[_guard("restored", 0)])
+    expect(page.locator("#lane-r2 .guard")).to_have_text(re.compile("Put back by its guard"))
+    site.actor.do("end", state="cancelled", outcome="Cancelled by carol.")
+    expect(page.get_by_role("heading", name="Cancelled by carol.")).to_be_visible()
+    assert person.complaints == []
