@@ -48,7 +48,7 @@ _PAIR_STEPS: Final = (
 
 @dataclass(slots=True)
 class Rollout:
-    """One plan on its way. `touched` are the routers that may have been changed."""
+    """One plan on its way. `taken` are the routers that are ours for this run, `touched` those that may be changed."""
 
     job: Job
     spec: ClusterSpec
@@ -57,6 +57,7 @@ class Rollout:
     report: Report
     limits: Limits
     name: str = field(default_factory=lambda: secrets.token_hex(4))
+    taken: list[str] = field(default_factory=list)
     touched: list[str] = field(default_factory=list)
     proof: Proof = field(default_factory=Proof)
     after: Mapping[str, Observed] = field(default_factory=dict)
@@ -108,9 +109,21 @@ def roll_out(rollout: Rollout) -> None:
         # Another worker has this run now, and puts back what it finds.
         raise
     except Exception as error:
+        _give_up(rollout)
         if not rollout.touched:
             raise
         raise _put_back(rollout, error) from error
+
+
+def _give_up(rollout: Rollout) -> None:
+    """Lets go of routers that were taken and on which nothing was begun. One that cannot be reached forgets us."""
+    idle = [a for a in rollout.job.routers if a.name in set(rollout.taken) - set(rollout.touched)]
+    for access in idle:
+        try:
+            with connected([access], rollout.limits) as pair:
+                pair[access.name].run(program.guard.give_up(rollout.hold, secrets.token_hex(8)))
+        except WorkError as error:
+            rollout.report.note("warning", f"{access.name} was not let go of: {error}")
 
 
 def rehearse(rollout: Rollout) -> None:
@@ -140,6 +153,7 @@ def _checkpoint(rollout: Rollout, pair: Pair) -> None:
     for name in rollout.order():
         token = secrets.token_hex(8)
         run_steps(rollout.report, pair[name], program.take(rollout.hold, token), token, {_LOCK[0]: _LOCK[1]})
+        rollout.taken.append(name)
     for name in rollout.order():
         rollout.touched.append(name)
         steps, names = rollout.plan.router(name).steps, {s[0]: s[1] for s in (_CHECKPOINT, _GUARD)}

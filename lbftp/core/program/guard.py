@@ -104,6 +104,12 @@ mine() {{
   return {TAKEN}
 }}
 
+# give_up OWNER RUN: nothing was begun here.
+give_up() {{
+  locked || return 1
+  if mine "$1" "$2" >/dev/null && [ ! -e "$guard/armed" ]; then rm -f {HOME}/owner; fi
+}}
+
 # arm NAME SECONDS
 arm() {{
   locked || return 1
@@ -204,6 +210,11 @@ def held(hold: Hold) -> str:
 free() {{ {argv("mine", hold.owner, hold.run)} && locked && {argv("armed", hold.checkpoint)}; }}
 release() {{ exec 9>&-; }}
 """
+
+
+def give_up(hold: Hold, token: str) -> str:
+    """The program that lets go of a router on which nothing was begun."""
+    return program({"lock": f"{_LIBRARY}\n{argv('give_up', hold.owner, hold.run)}"}, token)
 
 
 def owned(hold: Hold) -> str:
