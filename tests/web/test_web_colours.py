@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-CSS = (Path(settings.BASE_DIR) / "lbftp/static/lbftp/lbftp.css").read_text()
+CSS = (Path(settings.BASE_DIR) / "lbftp/static/lbftp/tokens.css").read_text()
 TONES = ("ok", "warn", "bad", "info", "idle")
 GROUNDS = ("bg", "surface", "sunken", "hover")
 # Text and what it stands on.
