@@ -13,17 +13,17 @@ PY := .venv/bin/python
 CODE := lbftp workers lab ops tests manage.py
 # Quick ones first, then everything that is not named here, then what needs processes, a browser or virtual routers.
 EARLY := tests/core tests/test_layers.py
-LATE := tests/ops tests/workers tests/browser tests/lab_machines tests/lab
+LATE := tests/ops tests/workers tests/browser tests/lab_machines tests/lab tests/faults
 ALL := $(sort $(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))
 TESTS := $(filter $(EARLY),$(ALL)) $(filter-out $(EARLY) $(LATE) %/__pycache__,$(ALL)) $(foreach t,$(LATE),$(filter $(t),$(ALL)))
-WEB := $(filter-out tests/lab tests/kernel tests/daemons tests/lab_machines tests/browser tests/workers tests/core tests/ops,$(TESTS))
+WEB := $(filter-out tests/lab tests/faults tests/kernel tests/daemons tests/lab_machines tests/browser tests/workers tests/core tests/ops,$(TESTS))
 PYTEST = LBFTP_VAR=$(VAR)/test $(PY) -m pytest $(ARGS)
 
 export LBFTP_VAR = $(VAR)
 export LBFTP_LAB_DIR ?= $(VAR)/lab
 unexport DJANGO_SETTINGS_MODULE
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-core test-long test-web test-ops test-browser test-lab lint format lab-up lab-reset lab-down bench clean \
+.PHONY: help demo run test test-core test-long test-web test-ops test-browser test-lab test-faults lint format lab-up lab-reset lab-down bench clean \
         ready-run ready-dev ready-test
 
 help: ## what there is
@@ -63,7 +63,10 @@ test-browser: ready-test ## headless Chromium
 	@$(PYTEST) tests/browser
 
 test-lab: ready-test ## what needs virtual routers
-	@$(PYTEST) $(filter tests/workers tests/lab_machines tests/lab,$(TESTS))
+	@$(PYTEST) $(filter tests/workers tests/lab_machines tests/lab tests/faults,$(TESTS))
+
+test-faults: ready-test ## every fault at every boundary of an apply, on virtual routers: hours; writes docs/faults.md
+	@LBFTP_FAULTS=all $(PYTEST) tests/faults
 
 lint: ready-dev ## formatting, rules, types, templates, layers
 	@$(PY) -m ruff format --check $(CODE)

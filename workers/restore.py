@@ -65,20 +65,23 @@ def take_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits) -> Ou
             for name, checkpoint in waiting.items():
                 confirm(report, pair, _hold(job, checkpoint), [name])
             return Outcome("succeeded", "A worker died in this run when the change was complete; it is kept.")
-    return Outcome("failed", _put_back(job, guards, waiting, report, limits))
+        for name in guards.keys() - waiting.keys():
+            hold = _hold(job, f"run-{job.run_id}-none")
+            pair[name].run(program.guard.give_up(hold, secrets.token_hex(8)))
+    return Outcome("failed", _put_back(job, guards, report, limits))
 
 
-def _put_back(
-    job: Job, guards: Mapping[str, GuardState], waiting: Mapping[str, str], report: Report, limits: Limits
-) -> str:
-    access = {a.name: a for a in job.routers}
-    failed = [n for n, c in waiting.items() if restore_one(access[n], _hold(job, c), report, limits) is None]
-    if failed:
-        commands = "; ".join(f"{n}: sh {program.CHECKPOINTS}/{waiting[n]}/restore" for n in failed)
-        return f"A worker died in this run, and not everything could be put back. Run as root: {commands}"
-    by_itself = [name for name, g in guards.items() if _of(job, g.restored)]
-    if not waiting and not by_itself:
+def _put_back(job: Job, guards: Mapping[str, GuardState], report: Report, limits: Limits) -> str:
+    """Every router goes back to the run's checkpoint, also one that was confirmed already: both or neither."""
+    names = [n for g in guards.values() for n in (g.armed, g.restored) if _of(job, n)]
+    if not names:
         return "A worker died in this run before it changed anything: apply the change again."
+    hold = _hold(job, names[0])
+    left = [a for a in job.routers if guards[a.name].restored != hold.checkpoint]
+    failed = [a.name for a in left if restore_one(a, hold, report, limits) is None]
+    if failed:
+        command = f"sh {program.CHECKPOINTS}/{hold.checkpoint}/restore"
+        return f"A worker died in this run, and {', '.join(failed)} could not be put back: run there as root: {command}"
     return "A worker died in this run. What it had changed was put back: apply the change again."
 
 

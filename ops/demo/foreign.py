@@ -27,7 +27,7 @@ _OWN_NEW_FILES = re.compile(
     r"\./(keepalived/lbftp\.d/[a-z0-9-]+(\.group)?\.conf|keepalived/lbftp\.d/[a-z0-9-]+\.group\.d/[a-z0-9-]+|"
     r"keepalived/lbftp\.d/[a-z0-9-]+\.check|modprobe\.d/lbftp\.conf|nftables\.d/lbftp-[a-z0-9-]+\.nft|"
     r"modules-load\.d/ip_vs_ftp\.conf|sysctl\.d/[0-9a-z-]*lbftp[a-z-]*\.conf"
-    r"|systemd/system/[a-z.-]+\.wants/[a-z0-9@.-]+\.service)"
+    r"|systemd/system/lbftp-guard\.service|systemd/system/[a-z.-]+\.wants/[a-z0-9@.-]+\.service)"
 )
 _INCLUDE = "include /etc/keepalived/lbftp.d/*.conf"
 _OWN_CHAIN = re.compile(r"(:|-A |.* -j )LBFTP-")

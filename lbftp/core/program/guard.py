@@ -80,14 +80,16 @@ guard={HOME}/guard
 seconds() {{ read -r now _ </proc/uptime; echo "${{now%%.*}}"; }}
 locked() {{ exec 9>"$guard/lock" && flock -w 60 9; }}
 
-# take OWNER RUN: this router is ours alone until the run ends.
+# take OWNER RUN: this router is ours alone until the run ends. What another run of ours left is no obstacle, unless
+# its guard waits: our own database says which of our runs may work here.
 take() {{
   mkdir -p "$guard" && chmod 0700 {HOME} && locked || return 1
   boot=$(cat /proc/sys/kernel/random/boot_id)
   if [ -e {HOME}/owner ]; then
     read -r owner run then since <{HOME}/owner
     age=$(($(seconds) - ${{since:-0}}))
-    alive=$([ -e "$guard/armed" ] || [ "$age" -lt {STALE_SECONDS} ] && echo yes)
+    alive=
+    if [ -e "$guard/armed" ] || {{ [ "$owner" != "$1" ] && [ "$age" -lt {STALE_SECONDS} ]; }}; then alive=yes; fi
     if [ "$owner $run" != "$1 $2" ] && [ "$then" = "$boot" ] && [ "$alive" = yes ]; then
       echo "$owner (run $run) has been working on this router for $age s: wait until it is done"
       return {TAKEN}
@@ -153,8 +155,9 @@ confirm() {{
   logger -t lbftp -- "guard: $1 is confirmed" 2>/dev/null || :
 }}
 
-# put_back NAME: at once, and only once.
+# put_back NAME: at once, and only once. Where there is no such checkpoint nothing was begun.
 put_back() {{
+  if [ ! -e {HOME}/checkpoints/"$1"/restore ]; then echo "nothing was changed here"; return 0; fi
   if [ "$(cat "$guard/restored" 2>/dev/null)" = "$1" ]; then echo "put back already"; return 0; fi
   if [ ! -e "$guard/armed" ]; then sh {HOME}/checkpoints/"$1"/restore && rm -f {HOME}/owner; return; fi
   armed "$1" && /bin/sh "$guard/watch" now && [ ! -e "$guard/armed" ]
