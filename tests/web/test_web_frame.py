@@ -125,7 +125,14 @@ def test_the_policy_for_content(world: World, browse: As) -> None:
 
 
 def test_the_scripts_and_the_stylesheet_are_served(client: Client) -> None:
-    for name in ("lbftp/tokens.css", "lbftp/lbftp.css", "lbftp/parts.css", "lbftp/lbftp.js", "lbftp/icon.svg", "django_htmx/htmx-2.min.js"):
+    for name in (
+        "lbftp/tokens.css",
+        "lbftp/lbftp.css",
+        "lbftp/parts.css",
+        "lbftp/lbftp.js",
+        "lbftp/icon.svg",
+        "django_htmx/htmx-2.min.js",
+    ):
         response = client.get(f"/static/{name}")
         assert response.status_code == 200, name
         b"".join(response)
