@@ -26,7 +26,7 @@ from workers.observe import connected, look
 from workers.outcome import Outcome
 from workers.report import Report
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 GUARD = 40
 CASES = list(everything()) if os.environ.get("LBFTP_FAULTS") == "all" else list(SAMPLE)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.lab.conftest import Kinds, data_from, dual
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 SPEC = dual(active="snat")
 NATIVE = """

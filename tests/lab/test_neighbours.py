@@ -13,7 +13,7 @@ from lbftp.core.spec import PortRange
 from tests.core.cases import guide
 from tests.lab.conftest import Kinds, data_from, neighbour
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 PLAIN = guide(group="pair")
 # A daemon of its own on each real server, so its passive ports are others than its neighbour's.

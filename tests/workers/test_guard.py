@@ -25,7 +25,7 @@ from workers.outcome import Outcome
 from workers.remote import connect
 from workers.report import Report
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 TOKEN = "token1234"
 OTHER = guide(mark=77)
