@@ -75,7 +75,7 @@ def move(  # noqa: PLR0913 - who, why and the columns that change along with the
     return True
 
 
-def _leave_row(  # noqa: PLR0913, PLR0917
+def _leave_row(  # noqa: PLR0913, PLR0917 - the columns of the row
     name: str, subject: ChangeRequest | Run | Cluster, old: str, new: str, user: Any, reason: str
 ) -> None:
     Transition.objects.create(

@@ -86,15 +86,17 @@ def standing(cluster: Cluster) -> list[Standing]:
     for row in FindingRow.objects.filter(run__in=runs).select_related("cluster", "run"):
         seen[row.run_id][row.code, row.router, row.what] = row
     newest = seen[runs[0].pk] if runs else {}
-    found = [Standing(row, _since(key, seen)) for key, row in newest.items()]
+    found = [Standing(row, _since(key, row, seen)) for key, row in newest.items()]
     return sorted(found, key=lambda one: (one.row.repaired, one.row.severity != "error", one.row.code))
 
 
-def _since(key: tuple[str, str, str], seen: dict[int, dict[tuple[str, str, str], FindingRow]]) -> datetime:
+def _since(
+    key: tuple[str, str, str], newest: FindingRow, seen: dict[int, dict[tuple[str, str, str], FindingRow]]
+) -> datetime:
     """`seen` is newest first: the oldest look of the unbroken row of looks that have `key`."""
-    rows = list(takewhile(lambda row: row is not None, (found.get(key) for found in seen.values())))
-    oldest = rows[-1]
-    assert oldest is not None  # noqa: S101 - the newest look has it
+    oldest = newest
+    for found in takewhile(lambda found: key in found, seen.values()):
+        oldest = found[key]
     return oldest.at
 
 

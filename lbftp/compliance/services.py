@@ -65,12 +65,10 @@ def in_words(cron: str) -> str:
 def claim_due(*, now: datetime) -> list[Run]:
     """Starts what is due, each due time once whatever the number of ticks. Returns the runs."""
     due = Policy.objects.filter(enabled=True, next_due__lte=now).select_related("cluster__team", "cluster__applied")
-    return [run for policy in due if (run := _claim(policy, now))]
+    return [run for policy in due if policy.next_due and (run := _claim(policy, policy.next_due, now))]
 
 
-def _claim(policy: Policy, now: datetime) -> Run | None:
-    due = policy.next_due
-    assert due is not None  # noqa: S101 - the query asked for one that has come
+def _claim(policy: Policy, due: datetime, now: datetime) -> Run | None:
     with transaction.atomic():
         mine = Policy.objects.filter(pk=policy.pk, enabled=True, next_due=due)
         if mine.update(next_due=next_time(policy, now)) != 1:

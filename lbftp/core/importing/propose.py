@@ -151,11 +151,16 @@ def _grouped(proposals: list[Proposal]) -> list[Proposal]:
         floating = proposal.fields.get("floating") or proposal.fields.get("floating6")
         vrrp = proposal.fields.get("vrrp")
         first = groups.setdefault(str(floating), proposal.name) if floating else proposal.name
-        if first != proposal.name and vrrp and not vrrp["group"]:
-            fields = {**proposal.fields, "vrrp": {**vrrp, "group": first}}
-            spec, problem = _spec(dict(fields))
-            why = f"it shares the internal floating address with {first}: both need a router id of their own"
-            left = (*proposal.left, Leftover(f"virtual router id {vrrp['vrid']}", why))
-            proposal = replace(proposal, fields=fields, spec=spec, problem=problem, left=left)  # noqa: PLW2901
-        found.append(proposal)
+        joins = first != proposal.name and vrrp is not None and not vrrp["group"]
+        found.append(_joined(proposal, first) if joins else proposal)
     return found
+
+
+def _joined(proposal: Proposal, first: str) -> Proposal:
+    """The proposal, which has VRRP, as a member of the group of the cluster `first`."""
+    vrrp = proposal.fields["vrrp"]
+    fields = {**proposal.fields, "vrrp": {**vrrp, "group": first}}
+    spec, problem = _spec(dict(fields))
+    why = f"it shares the internal floating address with {first}: both need a router id of their own"
+    left = (*proposal.left, Leftover(f"virtual router id {vrrp['vrid']}", why))
+    return replace(proposal, fields=fields, spec=spec, problem=problem, left=left)

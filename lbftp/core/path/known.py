@@ -223,9 +223,9 @@ def _marked(lines: Sequence[Line], mark: int) -> tuple[tuple[Ports, str], ...]:
         packet, _ = run(lines, Packet("client", CLIENT_PORTS[0], "vip", low, inward="public"))
         if packet.mark != mark:
             continue
-        if found and found[-1][0].high + 1 == low and found[-1][1] == packet.marker:
-            low = found.pop()[0].low  # noqa: PLW2901 - one range with the one before
-        found.append((Ports(low, following - 1), packet.marker))
+        joined = bool(found) and found[-1][0].high + 1 == low and found[-1][1] == packet.marker
+        begin = found.pop()[0].low if joined else low
+        found.append((Ports(begin, following - 1), packet.marker))
     return tuple(found)
 
 

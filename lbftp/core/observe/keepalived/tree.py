@@ -191,14 +191,16 @@ def _logical(text: str) -> Iterator[tuple[int, str, str]]:
     comment, begun, start = "", "", 0
     for number, raw in enumerate(text.split("\n"), 1):
         line, said = lexer.decomment(raw)
+        first = number
         if begun or (line.startswith("$") and line.endswith("\\")):
             start = start or number
             begun += ("\n" if begun else "") + line.removesuffix("\\").strip()
             if line.endswith("\\"):
                 continue
-            line, begun, number, start = begun, "", start, 0  # noqa: PLW2901 - the line that began it
+            # What was put together stands at the line that began it.
+            line, first, begun, start = begun, start, "", 0
         if line:
-            yield number, line, comment
+            yield first, line, comment
         comment = "" if line else said
     if begun:
         yield start, begun, comment
