@@ -15,18 +15,17 @@ from django.db import connections
 
 from lbftp.changes.errors import LostClaim
 from lbftp.changes.services import outcomes, runs
-from lbftp.core.job import Event, Job, Orders
+from lbftp.core.job import CHANGING, Event, Job, Orders
 from lbftp.core.plan import to_json
 from lbftp.inventory import services as inventory
 from workers.errors import Cancelled, ClaimLost, HostKeyRefused, NotRecorded, WorkError
-from workers.jobs import KINDS
+from workers.kinds import KINDS
 from workers.outcome import Outcome
 from workers.relay import Desk, Relay
 from workers.remote import Limits
 from workers.report import Report
 
 LEASE_WAIT_SECONDS: Final = 300
-_LEASED: Final = frozenset({"apply", "comply"})
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +65,7 @@ def _attempt(job: Job, report: Report) -> tuple[str, Outcome]:
     """(run state, outcome). A WorkError is the world's fault: failed. Anything else is ours: errored, and logged."""
     limits = Limits(settings.SSH_CONNECT_TIMEOUT, settings.SSH_PROGRAM_TIMEOUT)
     try:
-        if job.kind in _LEASED:
+        if job.kind in CHANGING:
             _take_leases(job, report)
         outcome = KINDS[job.kind](job, report, limits)
     except HostKeyRefused as error:

@@ -11,7 +11,8 @@ from lbftp.inventory.models import Router
 
 
 class ChangeRequest(models.Model):
-    """A proposal to bring routers to a revision. `plan` is `core.plan.to_json`, made from what the routers held."""
+    """A proposal to bring routers to a revision, or to do with them what its kind says: then `revision` is the one that
+    is applied. `plan` is `core.plan.to_json`, made from what the machines held."""
 
     class State(models.TextChoices):
         PLANNING = "planning", "Planning"
@@ -24,7 +25,18 @@ class ChangeRequest(models.Model):
         APPLIED = "applied", "Applied"
         FAILED = "failed", "Failed and put back"
 
+    class Kind(models.TextChoices):
+        REVISION = "revision", "Bring the routers to a revision"
+        ROLLBACK = "rollback", "Roll back to a checkpoint"
+        SERVERS = "servers", "Bring FTP servers into step"
+        RESTART = "restart", "Restart proof"
+        REBOOT = "reboot", "Reboot proof"
+        FAILOVER = "failover", "Failover proof"
+        MAINTENANCE = "maintenance", "Router maintenance"
+
     cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="changes")
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.REVISION)
+    params = models.JSONField(default=dict, help_text="What people chose for a change of this kind.")
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="changes")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     title = models.CharField(max_length=120)
@@ -75,6 +87,12 @@ class Run(models.Model):
         VERIFY = "verify", "Verify"
         COMPLY = "comply", "Compliance"
         IMPORT = "import", "Import"
+        ROLLBACK = "rollback", "Roll back"
+        SERVERS = "servers", "FTP servers into step"
+        RESTART = "restart", "Restart proof"
+        REBOOT = "reboot", "Reboot proof"
+        FAILOVER = "failover", "Failover proof"
+        MAINTENANCE = "maintenance", "Router maintenance"
 
     class State(models.TextChoices):
         QUEUED = "queued", "Waiting for a worker"

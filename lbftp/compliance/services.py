@@ -21,6 +21,7 @@ from lbftp.changes.models import Run
 from lbftp.changes.services import comply
 from lbftp.clusters.models import Cluster
 from lbftp.compliance.models import Occurrence, Policy
+from lbftp.core.job import CHANGING
 
 # After a long standstill the newest times are enough to see that there was one.
 MOST_MISSED: Final = 50
@@ -101,7 +102,7 @@ def _hindrance(cluster: Cluster) -> str:
     if cluster.applied is None:
         return "Nothing was applied to this cluster yet."
     going_on = (Run.State.QUEUED, Run.State.RUNNING)
-    changing = cluster.runs.filter(kind__in=(Run.Kind.APPLY, Run.Kind.COMPLY), dry=False)
+    changing = cluster.runs.filter(kind__in=CHANGING, dry=False)
     if run := changing.filter(state__in=going_on).first():
         return f"Run {run.pk} ({run.title}) was still going on."
     return ""

@@ -5,6 +5,7 @@ Secrets are kept out of `repr`, so that a traceback or a log line cannot show th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,6 +14,10 @@ from lbftp.core.spec import ClusterSpec
 # How long routers wait for the confirmation of a change before they put themselves back.
 GUARD_SECONDS: Final = 120
 GUARD_BOUNDS: Final = (30, 3600)
+# What a change may be, beside bringing routers to a revision: each is a kind of run of the same name.
+REVISION: Final = "revision"
+DISTURBING: Final = frozenset({"restart", "reboot", "failover"})
+CHANGING: Final = frozenset({"apply", "comply", "rollback", "servers", "maintenance"}) | DISTURBING
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,8 @@ class Job:
     digest that people approved (apply only). `others` are the applied specs of other clusters on the same routers.
     An import run has `routers` and no spec. `target` is the one machine of an enrol or facts run; `target_kind`
     ('router', 'probehost') and `target_id` its row. `guard`: seconds that routers wait for a change's confirmation;
-    `owner`: this manager's name there; `dry`: stop before the first change.
+    `owner`: this manager's name there; `dry`: stop before the first change. `change` is the kind of change that is
+    planned or carried out, `params` what people chose for it (ChangeRequest.params).
     """
 
     run_id: int
@@ -68,6 +74,8 @@ class Job:
     guard: int = GUARD_SECONDS
     owner: str = "lbftp"
     dry: bool = False
+    change: str = REVISION
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

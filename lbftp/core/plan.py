@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lbftp.core.diff import diff, leftovers
+from lbftp.core.job import REVISION
 from lbftp.core.observe.iptables import Chain, Ruleset
 from lbftp.core.observe.observed import Observed
 from lbftp.core.problem import Problem
@@ -43,12 +44,14 @@ class RouterPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`routers` sorted by name; the order of rolling out is decided when it happens, by who holds the VIP."""
+    """`routers` sorted by name; the order of rolling out is decided when it happens, by who holds the VIP. `kind` is
+    the kind of change; steps of other kinds than REVISION are whatever that kind's worker carries out."""
 
     cluster: str
     revision: str
     routers: tuple[RouterPlan, ...]
     warnings: tuple[Problem, ...] = ()
+    kind: str = REVISION
 
     @property
     def empty(self) -> bool:
@@ -57,7 +60,10 @@ class Plan:
     @property
     def digest(self) -> str:
         """SHA-256 over revision and every step with its parameters. Differences and notes follow from them."""
-        content = [self.cluster, self.revision, [[r.router, [s.to_json() for s in r.steps]] for r in self.routers]]
+        content: list[Any] = [self.cluster, self.revision]
+        content.append([[r.router, [s.to_json() for s in r.steps]] for r in self.routers])
+        if self.kind != REVISION:
+            content.append(self.kind)
         return hashlib.sha256(canonical(content).encode()).hexdigest()
 
     def router(self, name: str) -> RouterPlan:
@@ -172,6 +178,7 @@ def _unsaved(observed: Observed, family: Family) -> list[str]:
 def to_json(value: Plan) -> dict[str, Any]:
     """The form that is stored and shown; see ChangeRequest.plan. Steps are shown without their parameters."""
     return {
+        "kind": value.kind,
         "cluster": value.cluster,
         "revision": value.revision,
         "digest": value.digest,

@@ -21,7 +21,7 @@ from tests.faults.faults import FAULTS, SAMPLE, Place, Strike, everything, place
 from tests.workers.conftest import LIMITS, Bench
 from workers.errors import ClaimLost, WorkError
 from workers.guard import ask
-from workers.jobs import KINDS
+from workers.kinds import KINDS
 from workers.observe import connected, look
 from workers.outcome import Outcome
 from workers.report import Report

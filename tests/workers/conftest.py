@@ -15,7 +15,7 @@ from lab import api
 from lbftp.core.job import Access, Event, Job, Probe
 from ops.demo import foreign
 from tests.core.cases import GUIDE
-from workers.jobs import KINDS
+from workers.kinds import KINDS
 from workers.outcome import Outcome
 from workers.remote import Limits
 from workers.report import Report

@@ -19,7 +19,7 @@ from tests.core.cases import GUIDE, guide
 from tests.workers.conftest import LIMITS, Bench
 from workers.errors import ClaimLost, WorkError
 from workers.guard import ask
-from workers.jobs import KINDS
+from workers.kinds import KINDS
 from workers.observe import connected, look
 from workers.outcome import Outcome
 from workers.remote import connect

@@ -6,11 +6,10 @@ from django.contrib.auth.models import User
 
 from lbftp.accounts.models import Role
 from lbftp.accounts.services import require
-from lbftp.changes.errors import Refused
 from lbftp.changes.models import Run
 from lbftp.changes.services import runs
-from lbftp.changes.services.requests import refuse_errors
-from lbftp.clusters.models import Cluster, Revision
+from lbftp.changes.services.requests import applied, refuse_errors
+from lbftp.clusters.models import Cluster
 
 
 def plan_only(*, user: User, cluster: Cluster) -> Run:
@@ -23,7 +22,7 @@ def plan_only(*, user: User, cluster: Cluster) -> Run:
 def verify(*, user: User, cluster: Cluster) -> Run:
     """Looks at the routers and makes FTP sessions through the VIP. Changes nothing."""
     require(user, cluster.team, Role.OPERATOR)
-    return runs.start(kind=Run.Kind.VERIFY, team=cluster.team, user=user, cluster=cluster, revision=_applied(cluster))
+    return runs.start(kind=Run.Kind.VERIFY, team=cluster.team, user=user, cluster=cluster, revision=applied(cluster))
 
 
 def comply(*, user: User | None, cluster: Cluster, reapply: bool) -> Run:
@@ -38,12 +37,6 @@ def comply(*, user: User | None, cluster: Cluster, reapply: bool) -> Run:
         team=cluster.team,
         user=user,
         cluster=cluster,
-        revision=_applied(cluster),
+        revision=applied(cluster),
         reapply=reapply,
     )
-
-
-def _applied(cluster: Cluster) -> Revision:
-    if cluster.applied is None:
-        raise Refused(f"Nothing of {cluster.name} is applied yet: propose, approve and apply a change first.")
-    return cluster.applied

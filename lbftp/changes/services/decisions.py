@@ -70,14 +70,7 @@ def apply_change(*, user: User, change: ChangeRequest) -> Run:
         if not states.move(change, C.APPROVED, C.APPLYING, user=user):
             raise Refused("Somebody else was first: look at the change again.")
         states.move(cluster, cluster.state, Cluster.State.APPLYING, user=user, state_at=timezone.now())
-        return runs.start(
-            kind=Run.Kind.APPLY,
-            team=cluster.team,
-            user=user,
-            cluster=cluster,
-            change=change,
-            revision=change.revision,
-        )
+        return _start(user, change, cluster)
 
 
 def dry_run(*, user: User, change: ChangeRequest) -> Run:
@@ -87,16 +80,15 @@ def dry_run(*, user: User, change: ChangeRequest) -> Run:
         change = _locked(change)
         if change.state not in (C.PROPOSED, C.APPROVED):
             raise Refused(f"A dry run needs a plan that waits; this change is: {change.get_state_display()}.")
-        cluster = change.cluster
-        return runs.start(
-            kind=Run.Kind.APPLY,
-            team=cluster.team,
-            user=user,
-            cluster=cluster,
-            change=change,
-            revision=change.revision,
-            dry=True,
-        )
+        return _start(user, change, change.cluster, dry=True)
+
+
+def _start(user: User, change: ChangeRequest, cluster: Cluster, *, dry: bool = False) -> Run:
+    kind = Run.Kind.APPLY if change.kind == ChangeRequest.Kind.REVISION else Run.Kind(change.kind)
+    revision = change.revision
+    return runs.start(
+        kind=kind, team=cluster.team, user=user, cluster=cluster, change=change, revision=revision, dry=dry
+    )
 
 
 def _refuse_unready(change: ChangeRequest, cluster: Cluster) -> None:

@@ -8,7 +8,7 @@ from lbftp.changes.errors import Refused
 from lbftp.changes.models import Run
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.specs import other_specs, spec_of
-from lbftp.core.job import Access, Job, Probe
+from lbftp.core.job import REVISION, Access, Job, Probe
 from lbftp.core.spec import ClusterSpec, from_json
 from lbftp.inventory.models import Credential, ProbeHost, Router, SshHost
 
@@ -36,7 +36,7 @@ def job_for(run: Run) -> Job:
         fence=run.fence,
         spec=spec,
         previous=from_json(run.cluster.applied.spec) if run.cluster.applied else None,
-        approved_digest=run.change.plan_digest if run.change and run.kind == Run.Kind.APPLY else "",
+        approved_digest=run.change.plan_digest if run.change and run.kind != Run.Kind.PLAN else "",
         routers=tuple(_router(run, name) for name in names),
         probe=_probe(run.cluster),
         others=tuple(other_specs(run.team, names, but=run.cluster)),
@@ -44,6 +44,8 @@ def job_for(run: Run) -> Job:
         guard=run.cluster.guard_seconds,
         owner=settings.MANAGER_NAME,
         dry=run.dry,
+        change=run.change.kind if run.change else REVISION,
+        params=run.change.params if run.change else {},
     )
 
 

@@ -14,10 +14,9 @@ from lbftp.changes.errors import Refused
 from lbftp.changes.models import Run
 from lbftp.changes.services import outcomes
 from lbftp.changes.services.events import append
-from lbftp.core.job import Event, Orders
+from lbftp.core.job import CHANGING, Event, Orders
 
 GOING_ON: Final = (Run.State.QUEUED, Run.State.RUNNING)
-_CHANGING: Final = (Run.Kind.APPLY, Run.Kind.COMPLY)
 
 
 def may_order(user: access.Person, run: Run) -> bool:
@@ -50,7 +49,7 @@ def extend(*, user: User, run: Run) -> Run:
     """The routers' guards start anew with all their seconds, before the run's next step. Twice is the same as once."""
     _require(user, run)
     with transaction.atomic():
-        changing = Run.objects.filter(pk=run.pk, state=Run.State.RUNNING, kind__in=_CHANGING, dry=False)
+        changing = Run.objects.filter(pk=run.pk, state=Run.State.RUNNING, kind__in=CHANGING, dry=False)
         if changing.filter(cancelled_at=None).update(extend_asked=True) != 1:
             raise Refused("Only guards of a run that is changing routers can be extended; this one is not any more.")
         row = _row(run)

@@ -17,10 +17,11 @@ from lbftp.changes.services.events import append, printable
 from lbftp.changes.services.leases import release_leases
 from lbftp.clusters.models import Cluster
 from lbftp.compliance.models import FindingRow
-from lbftp.core.job import Event
+from lbftp.core.job import CHANGING, Event
 from lbftp.live import publish
 
 C, K, R, S = ChangeRequest.State, Run.Kind, Run.State, Cluster.State
+_CARRIED_OUT: Final = CHANGING - {K.COMPLY}
 _LATE: Final = Event("note", data={"level": "warning", "text": "Cancelling came too late: all of it was done by then."})
 
 
@@ -110,7 +111,8 @@ def _after_apply(run: Run) -> None:
         return
     if run.state == R.SUCCEEDED:
         states.move(change, C.APPLYING, C.APPLIED, user=run.started_by, reason=run.outcome)
-        Cluster.objects.filter(pk=change.cluster_id).update(applied=change.revision_id)
+        if change.kind == ChangeRequest.Kind.REVISION:
+            Cluster.objects.filter(pk=change.cluster_id).update(applied=change.revision_id)
         _see(change.cluster, S.IN_STEP, run)
     elif run.state == R.CANCELLED:
         states.move(change, C.APPLYING, C.PROPOSED, user=run.cancelled_by, reason=run.outcome)
@@ -181,7 +183,7 @@ def _change(run: Run) -> ChangeRequest:
 
 _EFFECTS: Final[dict[str, Callable[[Run], None]]] = {
     K.PLAN: _after_plan,
-    K.APPLY: _after_apply,
+    **dict.fromkeys(_CARRIED_OUT, _after_apply),
     K.VERIFY: _after_check,
     K.COMPLY: _after_check,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Max
@@ -22,12 +24,7 @@ def propose(*, user: User, cluster: Cluster, title: str, reason: str) -> ChangeR
 
     Raises Invalid with every problem if the draft has errors, Refused without the role operator.
     """
-    require(user, cluster.team, Role.OPERATOR)
-    title = title.strip()
-    if not title or len(title) > 120:
-        raise Invalid.at("title", "It is empty or too long.", "Say in up to 120 characters what the change is for.")
-    if len(reason) > 2000:
-        raise Invalid.at("reason", "It is too long.", "Use up to 2000 characters.")
+    title = _words(user, cluster, title, reason)
     with transaction.atomic():
         # The row lock gives two proposers different numbers, and each the draft as it is stored.
         cluster = Cluster.objects.select_for_update().get(pk=cluster.pk)
@@ -37,6 +34,49 @@ def propose(*, user: User, cluster: Cluster, title: str, reason: str) -> ChangeR
         )
         _plan(user, change)
     return change
+
+
+def propose_kind(  # noqa: PLR0913 - the columns of the row
+    *, user: User, cluster: Cluster, kind: ChangeRequest.Kind, params: dict[str, Any], title: str, reason: str
+) -> ChangeRequest:
+    """A change of another kind than bringing the routers to a revision, about what is applied, and the run
+    that plans it.
+
+    `params` were checked by the caller. Raises Invalid for title and reason, Refused without the role operator, and
+    where nothing is applied.
+    """
+    title = _words(user, cluster, title, reason)
+    with transaction.atomic():
+        cluster = Cluster.objects.select_for_update(of=("self",)).select_related("applied").get(pk=cluster.pk)
+        change = ChangeRequest.objects.create(
+            cluster=cluster,
+            kind=kind,
+            params=params,
+            revision=applied(cluster),
+            author=user,
+            title=title,
+            reason=reason,
+        )
+        _plan(user, change)
+    return change
+
+
+def applied(cluster: Cluster) -> Revision:
+    """The revision that the routers were brought to. Raises Refused where there is none."""
+    if cluster.applied is None:
+        raise Refused(f"Nothing of {cluster.name} is applied yet: propose, approve and apply a change first.")
+    return cluster.applied
+
+
+def _words(user: User, cluster: Cluster, title: str, reason: str) -> str:
+    """The title as it is kept, once both are found good and the user may propose."""
+    require(user, cluster.team, Role.OPERATOR)
+    title = title.strip()
+    if not title or len(title) > 120:
+        raise Invalid.at("title", "It is empty or too long.", "Say in up to 120 characters what the change is for.")
+    if len(reason) > 2000:
+        raise Invalid.at("reason", "It is too long.", "Use up to 2000 characters.")
+    return title
 
 
 def replan(*, user: User, change: ChangeRequest) -> Run:

@@ -1,0 +1,37 @@
+"""Which function does which kind of run, and which kinds of changes there are: a new one is a module and a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from lbftp.core.job import REVISION, Job
+from workers import changing, jobs
+from workers.changing import Change
+from workers.outcome import Outcome
+from workers.remote import Limits
+from workers.report import Report
+
+CHANGES: Final[Mapping[str, Change]] = {
+    REVISION: changing.TO_REVISION,
+}
+
+
+def _plan(job: Job, report: Report, limits: Limits) -> Outcome:
+    return changing.make_plan(CHANGES[job.change], job, report, limits)
+
+
+def _carry_out(job: Job, report: Report, limits: Limits) -> Outcome:
+    return changing.carry_out(CHANGES[job.change], job, report, limits)
+
+
+KINDS: Final[Mapping[str, Callable[[Job, Report, Limits], Outcome]]] = {
+    "enrol": jobs.enrol,
+    "facts": jobs.facts,
+    "import": jobs.bring_in,
+    "plan": _plan,
+    "verify": jobs.verify,
+    "comply": jobs.comply,
+    "apply": _carry_out,
+    **dict.fromkeys(CHANGES.keys() - {REVISION}, _carry_out),
+}
