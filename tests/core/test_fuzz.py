@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from lbftp.core.observe import connections, facts, ftpd, iptables, ipvs, ipvs_stats, nftables, proftpd
+from lbftp.core.observe import connections, facts, ftpd, iptables, ipvs, ipvs_stats, nftables, numbers, proftpd
 from lbftp.core.observe.answer import observed, unframe
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.keepalived import includes_ours, marks, router_ids
@@ -44,6 +44,7 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     "units": facts.units,
     "os-release": facts.os_release,
     "connections": connections.servers,
+    "numbers": numbers.parse,
     "vsftpd": ftpd.vsftpd,
     "pure-ftpd": ftpd.pure_ftpd,
     "proftpd": proftpd.proftpd,

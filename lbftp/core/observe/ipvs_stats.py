@@ -14,7 +14,7 @@ from lbftp.core.observe.errors import ObserveError
 _PART: Final = "ipvsadm --stats"
 _UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _NUMBER: Final = re.compile(r"([0-9]{1,20})([KMGT]?)")
-_KINDS: Final = {"FWM": "fwmark", "TCP": "tcp", "UDP": "udp", "SCTP": "sctp"}
+KINDS: Final = {"FWM": "fwmark", "TCP": "tcp", "UDP": "udp", "SCTP": "sctp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,16 @@ def parse(text: str) -> dict[str, ServiceCounters]:
         counters = Counters(*(_number(word, number) for word in words[-5:]))
         if words[0] == "->" and last is not None:
             last.servers[words[1]] = counters
-        elif words[0] in _KINDS:
-            last = ServiceCounters(_key(words), counters)
+        elif words[0] in KINDS:
+            last = ServiceCounters(key(words), counters)
             found[last.key] = last
     return found
 
 
-def _key(words: list[str]) -> str:
-    v6 = " v6" if words[0] == "FWM" and "IPv6" in words[2:-5] else ""
-    return f"{_KINDS[words[0]]} {words[1]}{v6}"
+def key(words: list[str]) -> str:
+    """The key as in `ipvs.Service`, from the words of a service's line in a listing: at least two."""
+    v6 = " v6" if words[0] == "FWM" and "IPv6" in words[2:3] else ""
+    return f"{KINDS[words[0]]} {words[1]}{v6}"
 
 
 def _number(word: str, line: int) -> int:

@@ -92,7 +92,8 @@ ports=/sys/module/ip_vs_ftp/parameters/ports
 if [ -r "$ports" ]; then read -r value <"$ports"; printf 'ip_vs_ftp.ports %s\n' "$value" >parameters; fi
 for key in {" ".join(SYSCTLS)}; do
   path=/proc/sys/$(printf %s "$key" | tr . /)
-  if [ -r "$path" ]; then read -r value <"$path"; printf '%s %s\n' "$key" "$value"; fi
+  # Not the shell's own `read`: it takes a byte at a time, and the kernel gives a number's first byte only.
+  if [ -r "$path" ]; then printf '%s ' "$key"; cat "$path"; fi
 done >sysctl
 """
 
