@@ -40,7 +40,14 @@ PROGRAMS = {
 LIBRARIES = {"browser": {"libatomic.so.1": "libatomic1"}}
 # FTP servers that judge the lines which lbftp says for them. Debian lets only one be installed, and starts it; so these
 # are unpacked into a folder of their own, where they do nothing until a test starts them.
-UNPACKED = {"checkers": ("proftpd-core", "proftpd-mod-crypto", "pure-ftpd", "pure-ftpd-common", "vsftpd")}
+# firewalld would take the machine's own firewall; here it gets a namespace.
+_FIREWALLD = (
+    "firewalld", "python3-firewall", "python3-nftables", "python3-dbus", "python3-gi", "python3-cap-ng",
+    "gir1.2-glib-2.0", "dbus-daemon",
+)  # fmt: skip
+UNPACKED = {
+    "checkers": ("proftpd-core", "proftpd-mod-crypto", "pure-ftpd", "pure-ftpd-common", "vsftpd", *_FIREWALLD),
+}
 UNPACK_INTO = ROOT / ".checkers"
 ADMIN_PATH = "/usr/sbin:/sbin:/usr/local/sbin"
 
