@@ -1,38 +1,50 @@
-"""The lab for faults, and the table that a whole series leaves behind."""
+"""The lab for faults, and the row that every case of a series leaves behind."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Final
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 
 import pytest
 
 from lab import api
+from tests.faults import series
 from tests.workers.conftest import Bench
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-_HEAD: Final = """# Faults
 
-Each fault strikes when the named step is done. Afterwards both routers hold wholly the old or wholly the new state, what is foreign is as it
-was, and the next apply works without hand work. Made by `make test-faults`.
+@dataclass(slots=True)
+class Kept:
+    """The row of the case that runs, filled in on the way."""
 
-| after the step | fault | both routers | the run says |
-|---|---|---|---|
-"""
+    row: series.Row
+
+
+Recorder = Callable[[str, str], AbstractContextManager[Kept]]
 
 
 @pytest.fixture
 def bench() -> Bench:
     """The lab in its first state for every fault."""
+    if series.over():
+        pytest.skip("the series has had its time")
     return Bench({host.name: host for host in api.reset().hosts})
 
 
-@pytest.fixture(scope="session")
-def table() -> Iterator[list[str]]:
-    """Rows for docs/faults.md; written only by a whole series."""
-    rows: list[str] = []
-    yield rows
-    if os.environ.get("LBFTP_FAULTS") == "all" and rows:
-        (ROOT / "docs" / "faults.md").write_text(_HEAD + "\n".join(rows) + "\n")
+@pytest.fixture
+def recorded() -> Recorder:
+    """Around a case, with its place and fault: its row is written whether it passes or not."""
+
+    @contextmanager
+    def record(when: str, fault: str) -> Iterator[Kept]:
+        kept, start = Kept(series.Row(when, fault)), time.monotonic()
+        try:
+            yield kept
+        except BaseException as error:
+            text = f"{type(error).__name__}: {error}"[:500]
+            series.write(replace(kept.row, seconds=round(time.monotonic() - start), error=text))
+            raise
+        series.write(kept.row)
+
+    return record

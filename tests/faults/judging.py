@@ -1,0 +1,124 @@
+"""Whether two routers hold wholly the old or wholly the new state, and what is foreign as it was."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from lbftp.core.diff import diff
+from lbftp.core.observe.observed import Observed
+from lbftp.core.program.guard import GuardState
+from lbftp.core.render import desired
+from ops.demo import foreign
+from tests.core.cases import GUIDE
+from tests.workers.conftest import LIMITS, Bench
+from workers.errors import WorkError
+from workers.guard import ask
+from workers.observe import connected, look
+from workers.outcome import Outcome
+
+# Byte for byte and rule for rule what is ours or shared; read without lbftp's own readers, and the same after a boot.
+_MANAGED: Final = r"""
+cd /etc && find keepalived iptables sysconfig modules-load.d modprobe.d sysctl.d -type f | LC_ALL=C sort | xargs sha256sum
+for save in iptables-save ip6tables-save; do $save | grep -e '-A LBFTP-' -e '-j LBFTP-' -e '^:LBFTP-' | sed 's/\[.*\]//'; done
+cat /proc/sys/net/ipv4/ip_forward
+if [ -e /proc/net/ip_vs ]; then ipvsadm -Sn | grep -e '-f 21 ' | LC_ALL=C sort; fi
+find /etc/systemd/system/*.wants -name '*ip*tables*' -o -name 'keepalived*' -o -name 'netfilter*' | LC_ALL=C sort
+"""
+# What a boot takes from a router, with us or without: what others merely run.
+_RUNNING: Final = ("rules4", "rules6")
+_REST_SECONDS: Final = 240
+
+Wishes = dict[str, frozenset[tuple[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What both routers hold: what is missing for the guide's cluster, the managed text, and what is foreign."""
+
+    wishes: Wishes
+    managed: Mapping[str, str]
+    foreign: Mapping[str, foreign.Look]
+
+    @property
+    def new(self) -> bool:
+        return not any(self.wishes.values())
+
+
+def held(bench: Bench) -> Held:
+    observed, _ = seen(bench)
+    return Held(_wishes(observed), bench.both(_MANAGED), bench.foreign())
+
+
+def _wishes(observed: Mapping[str, Observed]) -> Wishes:
+    """What is missing on each router. The module is left out: in use it stays, and no matter."""
+    return {
+        name: frozenset((d.kind, d.key) for d in diff(desired(GUIDE, found), found) if d.kind != "module")
+        for name, found in observed.items()
+    }
+
+
+def seen(bench: Bench) -> tuple[dict[str, Observed], dict[str, GuardState]]:
+    with connected(bench.job().routers, LIMITS) as pair:
+        return look(pair), {name: ask(remote) for name, remote in pair.items()}
+
+
+def rest(bench: Bench) -> None:
+    """Returns when both routers can be asked and no guard waits any more."""
+    end = time.monotonic() + _REST_SECONDS
+    while not _rests(bench):
+        assert time.monotonic() < end, "a router did not come to rest"
+        time.sleep(1)
+
+
+def _rests(bench: Bench) -> bool:
+    try:
+        observed, guards = seen(bench)
+    except WorkError:
+        return False
+    through_boot = all(found.unit("keepalived.service").active == "active" for found in observed.values())
+    return through_boot and not any(g.armed or g.owner for g in guards.values())
+
+
+def judge(bench: Bench, before: Held, *, booted: bool = False) -> str:
+    """'old' or 'new', what both routers wholly hold now. AssertionError for anything in between or foreign."""
+    now = held(bench)
+    if now.new:
+        state = "new"
+    else:
+        state = "old"
+        assert now.wishes == before.wishes
+        assert now.managed == before.managed
+    _foreign_is_untouched(bench, before, booted=booted)
+    return state
+
+
+def _foreign_is_untouched(bench: Bench, before: Held, *, booted: bool) -> None:
+    """Files always; what others merely run is lost by a boot, and may be late after a restart."""
+    end = time.monotonic() + 80
+    while left := _foreign_changes(bench, before, booted=booted):
+        assert time.monotonic() < end, left
+        time.sleep(2)
+
+
+def _foreign_changes(bench: Bench, before: Held, *, booted: bool) -> list[str]:
+    found = []
+    for name, now in bench.foreign().items():
+        was = before.foreign[name]
+        kept = replace(now, **{part: getattr(was, part) for part in _RUNNING}) if booted else now
+        found += foreign.changes(was, kept)
+    return found
+
+
+def retried(bench: Bench) -> Outcome:
+    """The next apply, as soon as SSH lets anybody in."""
+    end = time.monotonic() + 90
+    while True:
+        try:
+            return bench.apply()
+        except (WorkError, AssertionError):
+            if time.monotonic() > end:
+                raise
+            time.sleep(3)

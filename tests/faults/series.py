@@ -1,0 +1,120 @@
+"""The long series: every case that was run leaves a row in a file, so that the next start goes on where this one ended.
+
+    LBFTP_FAULTS=all           every case instead of a sample
+    LBFTP_FAULTS_RESULTS=FILE  where the rows are kept (default: faults.jsonl in LBFTP_VAR)
+    LBFTP_FAULTS_SHARD=1/2     the first half of the cases
+    LBFTP_FAULTS_SECONDS=3600  no case begins later than this
+
+`python -m tests.faults.series FILE…` writes docs/faults.md from the rows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TypeVar
+
+Case = TypeVar("Case")
+ROOT: Final = Path(__file__).resolve().parents[2]
+ALL: Final = os.environ.get("LBFTP_FAULTS") == "all"
+_STARTED: Final = time.monotonic()
+_HEAD: Final = """# Faults
+
+What went wrong on purpose while a change was brought to a pair of virtual routers, and what came of it. Each row was really run, by
+`make test-faults`: real routers, real keepalived, and where the fault is one of the manager's, real workers, Redis and database. A row
+passes only if
+
+* both routers hold wholly the old or wholly the new state, and the run's end says which;
+* what others have on the routers is as it was (what others merely run is lost by a reboot, with or without lbftp);
+* the next apply works without hand work.
+
+"Seconds" is from the start of the apply until both routers rested, in software emulation, with a guard of 40 s.
+
+| when | what happened | both routers | run | seconds | next apply | run on |
+|---|---|---|---|---|---|---|
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One case that was run. `when` is a step's end ("r2: rules") or words; `state` is what both routers held after."""
+
+    when: str
+    fault: str
+    state: str = ""
+    run: str = ""
+    said: str = ""
+    seconds: int = 0
+    again: bool = False
+    error: str = ""
+    date: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.when, self.fault
+
+
+def results() -> Path:
+    given = os.environ.get("LBFTP_FAULTS_RESULTS")
+    return Path(given) if given else Path(os.environ.get("LBFTP_VAR") or ROOT / "var") / "faults.jsonl"
+
+
+def read(path: Path) -> list[Row]:
+    """The last row of each case, in the order in which they were first run."""
+    found: dict[tuple[str, str], Row] = {}
+    for line in path.read_text().splitlines() if path.exists() else ():
+        row = Row(**json.loads(line))
+        found[row.key] = row
+    return list(found.values())
+
+
+def write(row: Row) -> None:
+    path = results()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dated = asdict(row) | {"date": datetime.now(UTC).date().isoformat()}
+    with path.open("a") as file:
+        file.write(json.dumps(dated) + "\n")
+
+
+def left(cases: Sequence[Case], keys: Sequence[tuple[str, str]]) -> list[Case]:
+    """Of this shard, the cases without a row that passed."""
+    number, shards = (int(n) for n in os.environ.get("LBFTP_FAULTS_SHARD", "1/1").split("/"))
+    passed = {row.key for row in read(results()) if not row.error}
+    mine = list(zip(cases, keys, strict=True))[number - 1 :: shards]
+    return [case for case, key in mine if key not in passed]
+
+
+def over() -> bool:
+    """Whether no case is to begin any more."""
+    return time.monotonic() - _STARTED > float(os.environ.get("LBFTP_FAULTS_SECONDS", "inf"))
+
+
+def document(rows: Iterable[Row]) -> str:
+    """The table of what passed; what did not pass is said below it."""
+    done = list(rows)
+    lines = [_line(row) for row in done if not row.error]
+    failed = [f"* {row.fault}, {row.when}: {_flat(row.error)}" for row in done if row.error]
+    return _HEAD + "\n".join(lines) + "\n" + ("\nNot passed:\n\n" + "\n".join(failed) + "\n" if failed else "")
+
+
+def _line(row: Row) -> str:
+    again = "works" if row.again else "-"
+    said = f"{row.run}: {_flat(row.said)}" if row.said else row.run
+    return f"| {row.when} | {row.fault} | {row.state} | {said} | {row.seconds} | {again} | {row.date} |"
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.replace("|", "/").split())[:200]
+
+
+if __name__ == "__main__":
+    known: dict[tuple[str, str], Row] = {}
+    for name in sys.argv[1:] or [str(results())]:
+        known |= {row.key: row for row in read(Path(name)) if not row.error or row.key not in known}
+    (ROOT / "docs" / "faults.md").write_text(document(known.values()))
