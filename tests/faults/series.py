@@ -83,11 +83,12 @@ def write(row: Row) -> None:
 
 
 def left(cases: Sequence[Case], keys: Sequence[tuple[str, str]]) -> list[Case]:
-    """Of this shard, the cases without a row that passed."""
+    """Of this shard, the cases without a row that passed; what did not pass comes last."""
     number, shards = (int(n) for n in os.environ.get("LBFTP_FAULTS_SHARD", "1/1").split("/"))
-    passed = {row.key for row in read(results()) if not row.error}
+    tried = {row.key: not row.error for row in read(results())}
     mine = list(zip(cases, keys, strict=True))[number - 1 :: shards]
-    return [case for case, key in mine if key not in passed]
+    new = [case for case, key in mine if key not in tried]
+    return [*new, *(case for case, key in mine if tried.get(key) is False)]
 
 
 def over() -> bool:
