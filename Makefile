@@ -65,8 +65,10 @@ test-browser: ready-test ## headless Chromium
 test-lab: ready-test ## what needs virtual routers
 	@$(PYTEST) $(filter tests/workers tests/lab_machines tests/lab tests/faults,$(TESTS))
 
-test-faults: ready-test ## every fault at every boundary of an apply, on virtual routers: hours; writes docs/faults.md
-	@LBFTP_FAULTS=all $(PYTEST) tests/faults
+# Every case leaves a row; the next start goes on with what has none. LBFTP_FAULTS_SHARD=1/2 takes every second case,
+# LBFTP_FAULTS_SECONDS=3600 begins no case later than that, LBFTP_FAULTS_RESULTS is where the rows are kept.
+test-faults: ready-test ## every fault at every boundary of an apply, on virtual routers: hours, goes on where it ended; writes docs/faults.md
+	@LBFTP_FAULTS=all $(PYTEST) tests/faults; status=$$?; LBFTP_VAR=$(VAR)/test $(PY) -m tests.faults.series && exit $$status
 
 lint: ready-dev ## formatting, rules, types, templates, layers
 	@$(PY) -m ruff format --check $(CODE)

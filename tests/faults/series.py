@@ -2,7 +2,7 @@
 
     LBFTP_FAULTS=all           every case instead of a sample
     LBFTP_FAULTS_RESULTS=FILE  where the rows are kept (default: faults.jsonl in LBFTP_VAR)
-    LBFTP_FAULTS_SHARD=1/2     the first half of the cases
+    LBFTP_FAULTS_SHARD=1/2     every second of the cases
     LBFTP_FAULTS_SECONDS=3600  no case begins later than this
 
 `python -m tests.faults.series FILE…` writes docs/faults.md from the rows.
