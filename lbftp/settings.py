@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "lbftp.clusters",
     "lbftp.changes",
     "lbftp.compliance",
+    "lbftp.numbers",
     "lbftp.live",
     "lbftp.web",
     "lbftp.health",
@@ -195,6 +196,41 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": BEAT_TICK_SECONDS * 3},
     },
 }
+
+# Live numbers: seconds between two looks at a router (0: none are taken), and how long they are kept.
+SAMPLE_SECONDS = env.float("LBFTP_SAMPLE_SECONDS", default=30.0)
+KEEP_LOOKS_HOURS = env.int("LBFTP_KEEP_LOOKS_HOURS", default=6)
+KEEP_MINUTES_DAYS = env.int("LBFTP_KEEP_MINUTES_DAYS", default=3)
+KEEP_HOURS_DAYS = env.int("LBFTP_KEEP_HOURS_DAYS", default=90)
+KEEP_DAYS_DAYS = env.int("LBFTP_KEEP_DAYS_DAYS", default=1100)
+METRICS_TOKEN = env.str("LBFTP_METRICS_TOKEN", default="")
+
+
+def _check_numbers() -> None:
+    """Coarser buckets are counted anew from finer ones, so each kind has to outlast the one before it."""
+    if SAMPLE_SECONDS and not 5 <= SAMPLE_SECONDS <= 3600:
+        raise ImproperlyConfigured("LBFTP_SAMPLE_SECONDS has to be 0 (no live numbers) or 5 to 3600.")
+    if not 1 <= KEEP_LOOKS_HOURS <= KEEP_MINUTES_DAYS * 24 - 2:
+        raise ImproperlyConfigured("LBFTP_KEEP_LOOKS_HOURS has to be 1 or more, and less than LBFTP_KEEP_MINUTES_DAYS.")
+    if not KEEP_MINUTES_DAYS < KEEP_HOURS_DAYS < KEEP_DAYS_DAYS:
+        raise ImproperlyConfigured(
+            "LBFTP_KEEP_MINUTES_DAYS has to be less than LBFTP_KEEP_HOURS_DAYS, that less than LBFTP_KEEP_DAYS_DAYS."
+        )
+    if METRICS_TOKEN and len(METRICS_TOKEN) < 20:
+        raise ImproperlyConfigured("LBFTP_METRICS_TOKEN has to have 20 characters or more: openssl rand -hex 20")
+
+
+_check_numbers()
+if SAMPLE_SECONDS:
+    CELERY_BEAT_SCHEDULE |= {
+        # More often than a router is due, so that one whose turn it is waits a third of its interval at most.
+        "sample": {
+            "task": "workers.tasks.sample",
+            "schedule": SAMPLE_SECONDS / 3,
+            "options": {"expires": SAMPLE_SECONDS},
+        },
+        "forget": {"task": "workers.tasks.forget", "schedule": 3600.0, "options": {"expires": 3600.0}},
+    }
 
 # SSH: seconds to connect, and seconds that one program may take on a router.
 SSH_CONNECT_TIMEOUT = env.int("LBFTP_SSH_CONNECT_TIMEOUT", default=10)

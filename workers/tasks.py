@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.utils import timezone
 
 from lbftp.celery import app
 from lbftp.changes.services import sweep as sweeping
 from lbftp.compliance import services as compliance
+from lbftp.numbers import services as numbers
+from workers import sampling
 from workers.execution import run_claimed
+from workers.remote import Limits
 
 
 @app.task(name="workers.tasks.execute")
@@ -22,3 +26,19 @@ def tick() -> None:
     now = timezone.now()
     compliance.claim_due(now=now)
     sweeping.sweep(now=now)
+
+
+@app.task(name="workers.tasks.sample")
+def sample() -> None:
+    """Asks the routers that are due for their live numbers."""
+    usual = Limits(settings.SSH_CONNECT_TIMEOUT, settings.SSH_PROGRAM_TIMEOUT)
+    limits = sampling.limits_for(settings.SAMPLE_SECONDS, usual)
+    for looks in numbers.batches():
+        for look, found in sampling.sample(looks, limits):
+            numbers.take(look=look, found=found, at=timezone.now())
+
+
+@app.task(name="workers.tasks.forget")
+def forget() -> None:
+    """Takes away live numbers that are too old."""
+    numbers.forget(now=timezone.now())

@@ -38,6 +38,9 @@ _TEAM_OF: Final = {
     "compliance.policy": "cluster__team",
     "compliance.occurrence": "policy__cluster__team",
     "compliance.findingrow": "cluster__team",
+    "numbers.watch": "router__team",
+    "numbers.latest": "cluster__team",
+    "numbers.sample": "cluster__team",
 }
 _RANK: Final = {Role.VIEWER.value: 0, Role.OPERATOR.value: 1, Role.ADMIN.value: 2}
 

@@ -79,6 +79,17 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """One claimed look at a router's live numbers. `fence` is the number of this claim; `specs` what is applied there,
+    by cluster."""
+
+    router_id: int
+    fence: int
+    access: Access
+    specs: Mapping[int, ClusterSpec]
+
+
+@dataclass(frozen=True, slots=True)
 class Orders:
     """What people ask of a run. `cancel` is the reason, '' for none; `extend`: guards are to start anew, told once."""
 

@@ -49,6 +49,11 @@ def job_for(run: Run) -> Job:
     )
 
 
+def access_to(host: SshHost) -> Access:
+    """How to log in to a machine, outside a run: for looks only."""
+    return _access(host)
+
+
 def _spec(run: Run, cluster: Cluster) -> ClusterSpec:
     """The revision's; a plan that nobody proposed yet is made from the draft."""
     return from_json(run.revision.spec) if run.revision else spec_of(cluster)
