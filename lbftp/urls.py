@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("lbftp.clusters.urls")),
     path("", include("lbftp.changes.urls")),
     path("", include("lbftp.compliance.urls")),
+    path("", include("lbftp.numbers.urls")),
     path("", include("lbftp.health.urls")),
 ]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from lbftp.cli import deciding, files, importing, looking, machines, schedule, why
+from lbftp.cli import deciding, files, importing, looking, machines, numbers, schedule, why
 from lbftp.cli.ask import Ask
 
 _WAIT_SECONDS = 1800
@@ -78,6 +78,8 @@ def _add_looks(verb: Callable[..., Any]) -> None:
     comply.add_argument("--reapply", action="store_true", help="put right what differs")
     status = verb("status", looking.status, "Show clusters, open changes and runs.")
     status.add_argument("cluster", nargs="?", default="")
+    live = verb("numbers", numbers.numbers, "Show a cluster's live numbers: who is master, connections, bytes, ports.")
+    live.add_argument("cluster")
     why.add_options(verb("why", why.why, "Tell why each kind of FTP client works or fails: of a cluster or a case."))
     policy = verb("policy", schedule.policy, "Show or set when a cluster is looked at by itself.")
     policy.add_argument("cluster")

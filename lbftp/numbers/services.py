@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from django.conf import settings
@@ -146,7 +146,7 @@ def keep(cluster_id: int, found: Measures, at: datetime) -> None:
             _roll_up(key, finer, step, at)
 
 
-def _roll_up(key: dict[str, object], finer: int, step: int, at: datetime) -> None:
+def _roll_up(key: dict[str, Any], finer: int, step: int, at: datetime) -> None:
     """The bucket of `step` that `at` is in, counted anew from the finer ones."""
     begin = datetime.fromtimestamp(rollup.start(at.timestamp(), step), UTC)
     inside = {"at__gte": begin, "at__lt": begin + timedelta(seconds=step)}
