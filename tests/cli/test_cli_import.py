@@ -32,7 +32,7 @@ def test_import_prints_what_load_takes(world: World) -> None:
     assert (found["name"], found["vip"], found["passive"]) == ("ftp", "192.0.2.100", {"low": 12000, "high": 13999})
     assert [s["name"] for s in found["real_servers"]] == ["ftp1", "ftp2"], "as the inventory calls these addresses"
     assert "/etc/keepalived/keepalived.conf:22: authentication of VI out" in answer.out
-    assert "r1: /etc/keepalived/services.d/ftp.conf:2: virtual_server fwmark 21" in answer.out
+    assert "r1, r2: /etc/keepalived/services.d/ftp.conf:2: virtual_server fwmark 21" in answer.out
     assert not Cluster.objects.filter(name="ftp").exists()
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from lbftp.core.importing.seen import Candidate, Seen, candidates, see
 from lbftp.core.importing.service import take_marks, take_services
-from lbftp.core.importing.values import Found, Leftover, Proposal
+from lbftp.core.importing.values import Found, InTheWay, Leftover, Proposal
 from lbftp.core.importing.vrrp import take_vrrp
 from lbftp.core.importing.way_out import take_mode, take_way_out
 from lbftp.core.observe.observed import Observed
 from lbftp.core.spec import ClusterSpec, SpecError, from_json
 
+_Item = TypeVar("_Item", Leftover, InTheWay)
 _FIRST_MARK: Final = 21
 # As `dump` prints them.
 _ORDER: Final = (
@@ -88,15 +89,15 @@ def _merged(parts: list[Found], unread: list[Leftover]) -> Proposal:
         left.append(Leftover("the second router", "only this one has the cluster, or was looked at", first.router))
     told = _together(left)
     ordered: dict[str, Any] = {"name": first.name, **{name: fields[name] for name in _ORDER if name in fields}}
-    in_the_way = tuple(dict.fromkeys(item for part in parts for item in part.in_the_way))
+    in_the_way = _together([item for part in parts for item in part.in_the_way])
     spec, problem = _spec(ordered)
     return Proposal(first.name, ordered, spec, problem, told, in_the_way)
 
 
-def _together(left: list[Leftover]) -> tuple[Leftover, ...]:
+def _together(items: Sequence[_Item]) -> tuple[_Item, ...]:
     """What is the same on several routers is said once, with all their names."""
-    routers: dict[Leftover, list[str]] = {}
-    for item in left:
+    routers: dict[_Item, list[str]] = {}
+    for item in items:
         names = routers.setdefault(replace(item, router=""), [])
         if item.router and item.router not in names:
             names.append(item.router)

@@ -26,7 +26,7 @@ class Leftover:
 class InTheWay:
     """A hand-made part that collides with what lbftp would put there: to be removed by hand before an apply.
 
-    `place` is a file with its line, or a table and chain.
+    `router` names every router that has it there. `place` is a file with its line, or a table and chain.
     """
 
     router: str
