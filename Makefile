@@ -23,7 +23,7 @@ export LBFTP_VAR = $(VAR)
 export LBFTP_LAB_DIR ?= $(VAR)/lab
 unexport DJANGO_SETTINGS_MODULE
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-core test-long test-web test-ops test-browser test-lab test-faults lint format lab-up lab-reset lab-down bench clean \
+.PHONY: help demo run test test-core test-long test-web test-ops test-browser test-lab test-faults test-proofs lint format lab-up lab-reset lab-down bench clean \
         ready-run ready-dev ready-test
 
 help: ## what there is
@@ -69,6 +69,9 @@ test-lab: ready-test ## what needs virtual routers
 # LBFTP_FAULTS_SECONDS=3600 begins no case later than that, LBFTP_FAULTS_RESULTS is where the rows are kept.
 test-faults: ready-test ## every fault at every boundary of an apply, on virtual routers: hours, goes on where it ended; writes docs/faults.md
 	@LBFTP_FAULTS=all $(PYTEST) tests/faults; status=$$?; LBFTP_VAR=$(VAR)/test $(PY) -m tests.faults.series && exit $$status
+
+test-proofs: ready-test ## every proof that disturbs, and maintenance, on virtual routers: restarts, reboots, failovers; half an hour
+	@LBFTP_PROOFS=all $(PYTEST) tests/lab/test_proofs.py
 
 lint: ready-dev ## formatting, rules, types, templates, layers
 	@$(PY) -m ruff format --check $(CODE)

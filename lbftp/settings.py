@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "lbftp.changes",
     "lbftp.compliance",
     "lbftp.numbers",
+    "lbftp.proofs",
     "lbftp.live",
     "lbftp.web",
     "lbftp.health",

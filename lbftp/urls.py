@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("lbftp.changes.urls")),
     path("", include("lbftp.compliance.urls")),
     path("", include("lbftp.numbers.urls")),
+    path("", include("lbftp.proofs.urls")),
     path("", include("lbftp.health.urls")),
 ]
 

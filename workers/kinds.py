@@ -9,11 +9,20 @@ from lbftp.core.job import REVISION, Job
 from workers import changing, jobs
 from workers.changing import Change
 from workers.outcome import Outcome
+from workers.proofs.failover import FAILOVER
+from workers.proofs.maintenance import MAINTENANCE
+from workers.proofs.reboot import REBOOT
+from workers.proofs.restart import RESTART
 from workers.remote import Limits
 from workers.report import Report
+from workers.resting import aside
 
 CHANGES: Final[Mapping[str, Change]] = {
     REVISION: changing.TO_REVISION,
+    "restart": RESTART,
+    "reboot": REBOOT,
+    "failover": FAILOVER,
+    "maintenance": MAINTENANCE,
 }
 
 
@@ -30,8 +39,8 @@ KINDS: Final[Mapping[str, Callable[[Job, Report, Limits], Outcome]]] = {
     "facts": jobs.facts,
     "import": jobs.bring_in,
     "plan": _plan,
-    "verify": jobs.verify,
-    "comply": jobs.comply,
+    "verify": aside(jobs.verify),
+    "comply": aside(jobs.comply),
     "apply": _carry_out,
     **dict.fromkeys(CHANGES.keys() - {REVISION}, _carry_out),
 }

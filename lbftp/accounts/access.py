@@ -41,6 +41,8 @@ _TEAM_OF: Final = {
     "numbers.watch": "router__team",
     "numbers.latest": "cluster__team",
     "numbers.sample": "cluster__team",
+    "proofs.rest": "router__team",
+    "proofs.window": "cluster__team",
 }
 _RANK: Final = {Role.VIEWER.value: 0, Role.OPERATOR.value: 1, Role.ADMIN.value: 2}
 

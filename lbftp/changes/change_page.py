@@ -11,6 +11,7 @@ from lbftp.accounts import access
 from lbftp.accounts.models import Role
 from lbftp.changes import approvals, states
 from lbftp.changes.models import Approval, ChangeRequest, Run, Transition
+from lbftp.proofs.services import windows
 
 C = ChangeRequest.State
 GOING_ON = (C.PLANNING, C.APPLYING)
@@ -19,7 +20,7 @@ GOING_ON = (C.PLANNING, C.APPLYING)
 @dataclass(frozen=True, slots=True)
 class ChangePage:
     """`hindrance`: why this person may not approve, as a sentence; '' if they may. `run`: the newest one that
-    is no dry run; `dry_runs`: of those, the newest ones."""
+    is no dry run; `dry_runs`: of those, the newest ones. `excuse`: why nobody else has to approve just now, ''."""
 
     change: ChangeRequest
     run: Run | None
@@ -30,6 +31,7 @@ class ChangePage:
     others: list[User]
     history: list[Transition]
     dry_runs: list[Run]
+    excuse: str
 
     @property
     def live(self) -> bool:
@@ -53,7 +55,13 @@ class ChangePage:
 
     @property
     def can_apply(self) -> bool:
-        return self.operator and self.change.state == C.APPROVED
+        free = self.change.state == C.PROPOSED and bool(self.excuse)
+        return self.operator and (free or self.change.state == C.APPROVED)
+
+    @property
+    def of_revision(self) -> bool:
+        """Whether it changes what routers hold."""
+        return self.change.kind == ChangeRequest.Kind.REVISION
 
     @property
     def can_try(self) -> bool:
@@ -89,6 +97,7 @@ def page(change: ChangeRequest, user: User) -> ChangePage:
             Transition.objects.filter(subject="change", subject_id=change.pk).select_related("user").order_by("pk")
         ),
         dry_runs=list(change.runs.filter(dry=True).select_related("started_by").defer("result").order_by("-pk")[:3]),
+        excuse=windows.excuse(change),
     )
 
 

@@ -15,6 +15,7 @@ from lbftp.changes.services.claims import QUIET_AFTER
 from lbftp.changes.view_of_run import Guard, Lane, Phase, RunView, Step, fold
 from lbftp.core.program import CHECKPOINTS
 from lbftp.inventory.models import ProbeHost, Router
+from lbftp.proofs import told
 
 GOING_ON = (Run.State.QUEUED, Run.State.RUNNING)
 # Phases that put back what was there; their presence changes the story that the page tells.
@@ -111,6 +112,11 @@ class RunPage:
     def drifted(self) -> bool:
         """Whether something was found that this run did not put right."""
         return any(f.get("severity") != "info" and not f.get("repaired") for f in self.view.findings)
+
+    @property
+    def numbers(self) -> told.Table | None:
+        """What a proof measured."""
+        return told.table(self.run.result)
 
     @property
     def servers(self) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from lbftp.cli import deciding, files, importing, looking, machines, numbers, schedule, why
+from lbftp.cli import deciding, files, importing, looking, machines, numbers, proving, schedule, why
 from lbftp.cli.ask import Ask
 
 _WAIT_SECONDS = 1800
@@ -26,6 +26,7 @@ def add(parser: CommandParser) -> None:
     _add_files(verb)
     _add_changes(verb)
     _add_looks(verb)
+    _add_proofs(verb)
 
 
 def _add_files(verb: Callable[..., Any]) -> None:
@@ -87,6 +88,16 @@ def _add_looks(verb: Callable[..., Any]) -> None:
     policy.add_argument("--time-zone", help="such as Europe/Berlin")
     policy.add_argument("--action", choices=["report", "reapply"])
     policy.add_argument("--enabled", action=argparse.BooleanOptionalAction)
+
+
+def _add_proofs(verb: Callable[..., Any]) -> None:
+    prove = verb("prove", proving.prove, "Propose a proof that disturbs the pair on purpose.", _waiting())
+    maintenance = verb(
+        "maintenance", proving.maintenance, "Propose to take a router out, or to bring it back.", _waiting()
+    )
+    proving.add_options(prove, maintenance)
+    text = "Show or set when proofs and maintenance need no other's approval."
+    proving.add_window_options(verb("window", proving.window, text))
 
 
 def _common() -> CommandParser:

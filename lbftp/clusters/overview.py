@@ -21,6 +21,7 @@ from lbftp.compliance.models import Policy
 from lbftp.compliance.services import in_words
 from lbftp.core.spec import SpecError, from_json
 from lbftp.inventory.models import RealServer, Router
+from lbftp.proofs import page as disturbing
 
 C = ChangeRequest.State
 OPEN_STATES = (C.PLANNING, C.REFUSED, C.PROPOSED, C.APPROVED, C.STALE, C.APPLYING)
@@ -47,6 +48,7 @@ class Overview:
     runs: list[Run]
     running: list[Run]
     ftp_servers: ftp_servers.FtpServers | None
+    standing: disturbing.Standing
 
     @property
     def schedule(self) -> str:
@@ -110,6 +112,7 @@ def page(cluster: Cluster, user: User) -> Overview:
         runs=runs,
         running=[r for r in runs if r.state in (Run.State.QUEUED, Run.State.RUNNING)],
         ftp_servers=ftp_servers.part(cluster),
+        standing=disturbing.standing(cluster),
     )
 
 

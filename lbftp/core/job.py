@@ -55,7 +55,8 @@ class Job:
     An import run has `routers` and no spec. `target` is the one machine of an enrol or facts run; `target_kind`
     ('router', 'probehost') and `target_id` its row. `guard`: seconds that routers wait for a change's confirmation;
     `owner`: this manager's name there; `dry`: stop before the first change. `change` is the kind of change that is
-    planned or carried out, `params` what people chose for it (ChangeRequest.params).
+    planned or carried out, `params` what people chose for it (ChangeRequest.params). `resting` are routers of the spec
+    that are in maintenance: a run that looks leaves them alone.
     """
 
     run_id: int
@@ -76,6 +77,7 @@ class Job:
     dry: bool = False
     change: str = REVISION
     params: Mapping[str, Any] = field(default_factory=dict)
+    resting: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ SEEN = {
     "changes:run": "run",
     "changes:run-live": "run",
     "compliance:cluster": "cluster",
+    "proofs:cluster": "cluster",
 }
 # What operators may do: the method, and what it is done to.
 OPERATED = {
@@ -61,6 +62,10 @@ OPERATED = {
     "changes:import": ("post", "router"),
     "changes:run-import": ("post", "run"),
     "inventory:probe-host-look": ("post", "probe"),
+    "proofs:restart": ("get", "cluster"),
+    "proofs:reboot": ("get", "cluster"),
+    "proofs:failover": ("get", "cluster"),
+    "proofs:maintenance": ("get", "cluster"),
 }
 # What only administrators of the team may do.
 MANAGED = {
@@ -76,6 +81,7 @@ MANAGED = {
     "inventory:credential": ("get", "credential"),
     "inventory:credential-remove": ("post", "credential"),
     "accounts:set-role": ("post", "member"),
+    "proofs:window": ("post", "cluster"),
 }
 # Forms for something new in one of the user's teams, by the role that they ask for.
 NEW = {

@@ -16,6 +16,7 @@ from lbftp.changes.models import Approval, ChangeRequest, Run
 from lbftp.changes.services import runs
 from lbftp.clusters.models import Cluster
 from lbftp.live import publish
+from lbftp.proofs.services import rests, windows
 
 C = ChangeRequest.State
 
@@ -66,7 +67,8 @@ def apply_change(*, user: User, change: ChangeRequest) -> Run:
     with transaction.atomic():
         change = _locked(change)
         cluster = Cluster.objects.select_for_update().get(pk=change.cluster_id)
-        _refuse_unready(change, cluster)
+        excuse = _excused(user, change)
+        _refuse_unready(change, cluster, excuse)
         if not states.move(change, C.APPROVED, C.APPLYING, user=user):
             raise Refused("Somebody else was first: look at the change again.")
         states.move(cluster, cluster.state, Cluster.State.APPLYING, user=user, state_at=timezone.now())
@@ -91,10 +93,19 @@ def _start(user: User, change: ChangeRequest, cluster: Cluster, *, dry: bool = F
     )
 
 
-def _refuse_unready(change: ChangeRequest, cluster: Cluster) -> None:
+def _excused(user: User, change: ChangeRequest) -> str:
+    """Why nobody else has to approve this change, '' if somebody has to. A plan that waits is approved by that."""
+    excuse = windows.excuse(change)
+    if excuse and change.state == C.PROPOSED and not approvals.enough(change):
+        states.move(change, C.PROPOSED, C.APPROVED, user=user, reason=excuse)
+    return excuse
+
+
+def _refuse_unready(change: ChangeRequest, cluster: Cluster, excuse: str) -> None:
     if change.state != C.APPROVED:
         raise Refused(f"Only an approved change can be applied; this one is: {change.get_state_display()}.")
-    if not approvals.enough(change):
+    rests.refuse_resting(change)
+    if not excuse and not approvals.enough(change):
         raise StalePlan(
             f"The present plan has {approvals.counted(change)} of {approvals.needed(change)} approvals: plan it again."
         )

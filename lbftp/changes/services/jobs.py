@@ -11,6 +11,7 @@ from lbftp.clusters.specs import other_specs, spec_of
 from lbftp.core.job import REVISION, Access, Job, Probe
 from lbftp.core.spec import ClusterSpec, from_json
 from lbftp.inventory.models import Credential, ProbeHost, Router, SshHost
+from lbftp.proofs.services.rests import resting
 
 _HOSTS: dict[str, type[SshHost]] = {"router": Router, "probehost": ProbeHost}
 
@@ -46,6 +47,7 @@ def job_for(run: Run) -> Job:
         dry=run.dry,
         change=run.change.kind if run.change else REVISION,
         params=run.change.params if run.change else {},
+        resting=frozenset(resting(run.team, names)),
     )
 
 

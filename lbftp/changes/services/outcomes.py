@@ -19,6 +19,7 @@ from lbftp.clusters.models import Cluster
 from lbftp.compliance.models import FindingRow
 from lbftp.core.job import CHANGING, Event
 from lbftp.live import publish
+from lbftp.proofs.services import rests
 
 C, K, R, S = ChangeRequest.State, Run.Kind, Run.State, Cluster.State
 _CARRIED_OUT: Final = CHANGING - {K.COMPLY}
@@ -109,6 +110,7 @@ def _after_apply(run: Run) -> None:
     change = _change(run)
     if run.dry or change.state != C.APPLYING:
         return
+    rests.after(run)
     if run.state == R.SUCCEEDED:
         states.move(change, C.APPLYING, C.APPLIED, user=run.started_by, reason=run.outcome)
         if change.kind == ChangeRequest.Kind.REVISION:

@@ -8,6 +8,7 @@ from ipaddress import IPv4Network
 from typing import Any, Final
 
 from lbftp.core.observe.keepalived import INCLUDE_DIR, INCLUDE_LINE
+from lbftp.core.program.disturbing import CALM, DISTURB
 from lbftp.core.program.shell import argv
 from lbftp.core.steps import sha256
 
@@ -188,6 +189,7 @@ DO: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "set-server": lambda p: _set_server(p["key"], p["server"]),
     "delete-server": _server_gone,
     "enable-unit": lambda p: argv("systemctl", "enable", p["unit"]),
+    **DISTURB,
 }
 
 UNDO: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
@@ -202,4 +204,5 @@ UNDO: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "set-server": lambda p: _set_server(p["key"], p["before"]),
     "delete-server": lambda p: argv("ipvsadm", "-a", *_server_options(p["key"], p["server"])),
     "enable-unit": lambda p: argv("systemctl", "disable", p["unit"]),
+    **CALM,
 }

@@ -1,0 +1,120 @@
+"""FTP sessions that go on while routers change places. This file's text is sent to a probe host and run there.
+
+Python 3.7 or later does; it imports nothing of ours. Behind it stands a call of `main` with the job:
+
+username, password, path, address, port, sources, held (how many sessions stay), seconds (the longest time), stop (a
+file whose coming ends it earlier). One JSON line an event goes to standard output:
+
+    kind 'short': a session from log-in to log-out ended: ok, seconds, message
+    kind 'held', 'transfer': one that stays: name, state 'up', 'lost', 'kept'; message; bytes so far
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ftplib
+import json
+import pathlib
+import sys
+import threading
+import time
+from typing import Any
+
+_PRINT = threading.Lock()
+SHORT_TIMEOUT = 4.0
+# A session whose packets nobody answers for so long is lost to its user.
+HELD_TIMEOUT = 12.0
+_BETWEEN = 0.5
+# Slow on purpose: a transfer that is still going on when the routers change places.
+_PIECE, _PAUSE = 2048, 0.05
+
+
+def login(job: dict[str, Any], source: str, seconds: float) -> ftplib.FTP:
+    """A session that has logged in."""
+    ftp = ftplib.FTP()  # noqa: S321 - plain FTP is what every cluster promises, and what is tried here
+    ftp.connect(job["address"], job["port"], seconds, (source, 0) if source else None)
+    ftp.login(job["username"], job["password"])
+    return ftp
+
+
+def tell(**row: Any) -> None:
+    with _PRINT:
+        sys.stdout.write(json.dumps(row) + "\n")
+        sys.stdout.flush()
+
+
+def end(ftp: ftplib.FTP) -> None:
+    with contextlib.suppress(*ftplib.all_errors):
+        ftp.quit()
+    ftp.close()
+
+
+def short(job: dict[str, Any], source: str) -> None:
+    """Log in, ask where one is, log out."""
+    start, message = time.monotonic(), ""
+    try:
+        ftp = login(job, source, SHORT_TIMEOUT)
+        ftp.pwd()
+        end(ftp)
+    except ftplib.all_errors as error:
+        message = str(error) or type(error).__name__
+    tell(kind="short", ok=not message, seconds=round(time.monotonic() - start, 3), message=message)
+
+
+def held(job: dict[str, Any], source: str, name: str, over: threading.Event) -> None:
+    """A session that stays and says something each second."""
+    try:
+        ftp = login(job, source, HELD_TIMEOUT)
+        tell(kind="held", name=name, state="up", message="", bytes=0)
+        while not over.wait(1):
+            ftp.voidcmd("NOOP")
+        tell(kind="held", name=name, state="kept", message="", bytes=0)
+        end(ftp)
+    except ftplib.all_errors as error:
+        tell(kind="held", name=name, state="lost", message=str(error) or type(error).__name__, bytes=0)
+
+
+def transfer(job: dict[str, Any], source: str, name: str, over: threading.Event) -> None:
+    """A session that fetches the file slowly, again and again. After the end it does not wait for the rest."""
+    total = 0
+    try:
+        ftp = login(job, source, HELD_TIMEOUT)
+        ftp.voidcmd("TYPE I")
+        while not over.is_set():
+            data = ftp.transfercmd(f"RETR {job['path']}")
+            if not total:
+                tell(kind="transfer", name=name, state="up", message="", bytes=0)
+            while piece := data.recv(_PIECE):
+                total += len(piece)
+                if over.wait(_PAUSE):
+                    break
+            data.close()
+            if not over.is_set():
+                ftp.voidresp()
+        tell(kind="transfer", name=name, state="kept", message="", bytes=total)
+        ftp.close()
+    except ftplib.all_errors as error:
+        tell(kind="transfer", name=name, state="lost", message=str(error) or type(error).__name__, bytes=total)
+
+
+def main(job: dict[str, Any]) -> None:
+    stop, sources, over = pathlib.Path(job["stop"]), job["sources"] or [""], threading.Event()
+    staying = [
+        threading.Thread(target=held, args=(job, sources[n % len(sources)], f"session {n + 1}", over))
+        for n in range(job["held"])
+    ]
+    staying.append(threading.Thread(target=transfer, args=(job, sources[-1], "transfer", over)))
+    until, number, threads = time.monotonic() + job["seconds"], 0, list(staying)
+    for thread in staying:
+        thread.start()
+    while time.monotonic() < until and not stop.exists():
+        thread = threading.Thread(target=short, args=(job, sources[number % len(sources)]))
+        thread.start()
+        threads.append(thread)
+        number += 1
+        time.sleep(_BETWEEN)
+    over.set()
+    for thread in threads:
+        thread.join(HELD_TIMEOUT + 5)
+    with contextlib.suppress(OSError):
+        stop.unlink()

@@ -1,0 +1,127 @@
+"""FTP sessions from the probe host that go on beside something else, and what became of them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from lbftp.core.job import Probe
+from lbftp.core.spec import ClusterSpec
+from workers.errors import ProofFailed, WorkError
+from workers.remote import Limits, Remote, connect
+
+HELD: Final = 4
+LONGEST_SECONDS: Final = 900
+_SOURCE: Final = Path(__file__).with_name("going_on.py")
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Rows as they came, each with the time at which it came here (time.monotonic)."""
+
+    rows: list[tuple[float, Row]] = field(default_factory=list)
+    error: str = ""
+
+    def line(self, text: str) -> None:
+        self.rows.append((time.monotonic(), json.loads(text)))
+
+    def shorts(self, since: float = 0.0, until: float = float("inf")) -> list[tuple[float, Row]]:
+        """Short sessions that began in that time."""
+        found = [(at, row) for at, row in list(self.rows) if row["kind"] == "short"]
+        return [(at, row) for at, row in found if since <= at - row["seconds"] < until]
+
+    def next_good(self, since: float) -> float | None:
+        """Seconds from `since` until a session that began after it had worked; None: none did yet."""
+        ends = [at for at, row in self.shorts(since) if row["ok"]]
+        return round(min(ends) - since, 1) if ends else None
+
+    def lost(self, since: float, until: float = float("inf")) -> list[Row]:
+        """Sessions that stayed, and died in that time; transfers among them."""
+        return [row for at, row in list(self.rows) if row.get("state") == "lost" and since <= at < until]
+
+    def staying(self) -> set[str]:
+        """Names of the sessions that stay and are still there."""
+        names = {row["name"] for _, row in list(self.rows) if row.get("state") == "up"}
+        return names - {row["name"] for _, row in list(self.rows) if row.get("state") == "lost"}
+
+
+def job(spec: ClusterSpec, probe: Probe, stop: str) -> Row:
+    """What the probe host's program is told; plain FTP over the cluster's first IP version."""
+    side = spec.sides[0]
+    return {
+        "username": probe.username,
+        "password": probe.password,
+        "path": probe.path,
+        "address": str(side.vip),
+        "port": spec.control_port,
+        "sources": [s for s in probe.sources if (":" in s) == (side.family == 6)],
+        "held": HELD,
+        "seconds": LONGEST_SECONDS,
+        "stop": stop,
+    }
+
+
+def program(told: Row) -> str:
+    # repr of the JSON text is a Python literal whatever is in it, so nothing of the job can become code.
+    return f"{_SOURCE.read_text()}\nmain(json.loads({json.dumps(told)!r}))\n"
+
+
+@contextmanager
+def going_on(spec: ClusterSpec, probe: Probe, limits: Limits) -> Iterator[Traffic]:
+    """Sessions go on in the block; at its end they are told to stop, and have all been told of."""
+    traffic, stop = Traffic(), f"/tmp/lbftp-{secrets.token_hex(8)}.stop"  # noqa: S108 - nobody can guess the name
+    with connect(probe.access, limits) as remote:
+        text = program(job(spec, probe, stop))
+        thread = threading.Thread(target=_run, args=(remote, text, traffic))
+        thread.start()
+        try:
+            yield traffic
+        finally:
+            _stop(probe, stop, limits)
+            thread.join(60)
+
+
+def _run(remote: Remote, text: str, traffic: Traffic) -> None:
+    try:
+        answer = remote.run(text, seconds=LONGEST_SECONDS + 60, interpreter="python3", on_line=traffic.line)
+        if answer.code != 0:
+            last = (answer.err.strip().splitlines() or [f"exit code {answer.code}"])[-1]
+            traffic.error = f"{remote.access.name}: the probe ended early: {last}"
+    except (WorkError, ValueError) as error:
+        traffic.error = str(error)
+
+
+def _stop(probe: Probe, stop: str, limits: Limits) -> None:
+    """By a connection of its own: the first one is busy with the program's output."""
+    try:
+        with connect(probe.access, limits) as remote:
+            remote.run(f": >{stop}\n")
+    except WorkError:
+        # Then it ends by its own time.
+        return
+
+
+def wait_for(traffic: Traffic, done: Callable[[], bool], seconds: float, what: str, check: Callable[[], None]) -> None:
+    """Waits until `done`. Raises ProofFailed with `what` did not come about, or what ended the probe."""
+    end = time.monotonic() + seconds
+    while not done():
+        check()
+        if traffic.error:
+            raise ProofFailed(traffic.error)
+        if time.monotonic() > end:
+            raise ProofFailed(f"{what} (waited {seconds:.0f} s).{_last(traffic.rows)}")
+        time.sleep(0.2)
+
+
+def _last(rows: Sequence[tuple[float, Row]]) -> str:
+    said = [row["message"] for _, row in rows if row.get("message")]
+    return f" The last session said: {said[-1][:150]}" if said else " No session said anything."
