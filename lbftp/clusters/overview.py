@@ -168,4 +168,5 @@ def _shared(cluster: Cluster, draft: dict[str, Any]) -> list[str]:
 def _router(cluster: Cluster, item: dict[str, Any]) -> topology.Member:
     row = Router.objects.filter(team=cluster.team, name=item["name"]).first()
     sides = f"{row.public_interface or '?'} → {row.internal_interface or '?'}" if row else "not enrolled"
-    return topology.Member(item["name"], (sides, f"priority {item.get('priority')}"))
+    rests = row is not None and hasattr(row, "rest")
+    return topology.Member(item["name"], (sides, "in maintenance" if rests else f"priority {item.get('priority')}"))

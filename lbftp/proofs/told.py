@@ -33,7 +33,7 @@ def in_short(kind: str, state: str, result: Mapping[str, Any]) -> str:
         away = told["away"]
         sync = "with" if told["sync"] else "without"
         lost = f"{len(away['lost'])} of {len(away['going_on'])} sessions lost"
-        return f"{told['other']} after {away['seconds']} s, {lost} ({sync} sync)"
+        return f"{told['other']} took over, {away['seconds']} s at worst, {lost} ({sync} sync)"
     return f"{', '.join(told)}: complete"
 
 
@@ -46,13 +46,13 @@ def table(result: Mapping[str, Any]) -> Table | None:
 
 
 def _restart(told: Mapping[str, Mapping[str, Any]]) -> Table:
-    head = ("Router", "Restarted", "Rules of others that went", "Put back")
+    head = ("Router", "Restarted", "Foreign rules gone", "Put back")
     rows = [(n, ", ".join(one["units"]), str(one["gone"]), str(one["put_back"])) for n, one in told.items()]
     return Table(head, rows, [(f"{n}: gone", one["left"]) for n, one in told.items() if one["left"]])
 
 
 def _reboot(told: Mapping[str, Mapping[str, Any]]) -> Table:
-    head = ("Router", "Complete after", "VIP moved away in", "systemd says", "Rules of others that did not come back")
+    head = ("Router", "Complete after", "VIP moved in", "systemd says", "Foreign rules lost")
     rows = [
         (
             n,
@@ -70,7 +70,7 @@ def _reboot(told: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def _failover(told: Mapping[str, Any]) -> Table:
     ways = [(words, told[way]) for way, words in (("away", f"To {told['other']}"), ("back", "And back")) if way in told]
-    head = ("Way", "Next session worked after", "Sessions that went on", "Lost", "New ones tried", "Failed")
+    head = ("Way", "Worst wait", "Going on", "Of these lost", "New sessions", "Of these failed")
     rows = [
         (words, f"{w['seconds']} s", str(len(w["going_on"])), str(len(w["lost"])), str(w["tried"]), str(w["failed"]))
         for words, w in ways
@@ -81,7 +81,7 @@ def _failover(told: Mapping[str, Any]) -> Table:
 def _maintenance(told: Mapping[str, Any]) -> Table:
     if told["out"]:
         return Table(
-            ("Router", "Is now", "Addresses moved in"),
+            ("Router", "Is now", "VIP moved in"),
             [(told["router"], "out", _seconds(told["seconds"], "not measured"))],
             [],
         )

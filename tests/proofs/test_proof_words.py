@@ -22,7 +22,10 @@ REBOOT = {
 
 
 def test_one_line() -> None:
-    assert in_short("failover", "succeeded", FAILOVER) == "r2 after 0.6 s, 1 of 2 sessions lost (without sync)"
+    assert (
+        in_short("failover", "succeeded", FAILOVER)
+        == "r2 took over, 0.6 s at worst, 1 of 2 sessions lost (without sync)"
+    )
     assert in_short("reboot", "succeeded", REBOOT) == "r2, r1: complete"
     # Routers that were proven before it failed do not make it proven.
     assert in_short("reboot", "failed", REBOOT) == "not proven"
@@ -32,7 +35,7 @@ def test_numbers_of_a_failover() -> None:
     made = table(FAILOVER)
     assert made is not None
     assert made.rows == [("To r2", "0.6 s", "2", "1", "8", "1"), ("And back", "0.6 s", "2", "0", "8", "1")]
-    assert made.cells[0][1] == ("Next session worked after", "0.6 s")
+    assert made.cells[0][1] == ("Worst wait", "0.6 s")
     # A failover that failed on its way back has its first half to show.
     half = table({"failover": {name: told for name, told in FAILOVER["failover"].items() if name != "back"}})
     assert half is not None

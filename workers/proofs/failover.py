@@ -1,5 +1,5 @@
-"""The failover proof: keepalived stops on the master while sessions go on; how long until the next one works, which
-of those that went on died, and the same for the way back."""
+"""The failover proof: keepalived stops on the master while sessions go on; how long until the next one works for
+whoever comes at the worst moment, which of those that went on died, and the same for the way back."""
 
 from __future__ import annotations
 
@@ -111,14 +111,14 @@ def _measured(rollout: Rollout, traffic: Traffic, start: float, step: str) -> di
     failed = [row for _, row in tried if not row["ok"]]
     names = sorted(row["name"] for row in lost)
     told = {
-        "seconds": _outage(traffic, start),
+        "seconds": traffic.worst_wait(start),
         "going_on": sorted(before),
         "lost": names,
         "tried": len(tried),
         "failed": len(failed),
         "reasons": sorted({row["message"][:120] for row in (*failed, *lost)}),
     }
-    text = f"next session after {told['seconds']} s; lost: {', '.join(names) or 'none'} of {len(before)}"
+    text = f"worst wait for a session {told['seconds']} s; lost: {', '.join(names) or 'none'} of {len(before)}"
     rollout.report.output(PAIR, step, text)
     return told
 
@@ -129,20 +129,11 @@ def _steady(traffic: Traffic, start: float) -> bool:
     return len(ends) >= 3 and all(ends[-3:])
 
 
-def _outage(traffic: Traffic, start: float) -> float:
-    """Seconds from `start` until the session worked that ended the last failures; without any, until the next one."""
-    tried = traffic.shorts(start)
-    failed = [at - row["seconds"] for at, row in tried if not row["ok"]]
-    since = max(failed) if failed else start
-    ends = [at for at, row in tried if row["ok"] and at - row["seconds"] >= since]
-    return round(min(ends) - start, 1)
-
-
 def _words(told: Mapping[str, Any]) -> str:
     away, back = told["away"], told["back"]
     sync = "with" if told["sync"] else "without"
     return (
-        f"{told['other']} took over: the next session worked after {away['seconds']} s, "
+        f"{told['other']} took over: at the worst moment the next session worked after {away['seconds']} s, "
         f"{len(away['lost'])} of {len(away['going_on'])} sessions that went on were lost ({sync} connection sync). "
         f"On the way back {back['seconds']} s and {len(back['lost'])} of {len(back['going_on'])}."
     )

@@ -39,10 +39,13 @@ class Traffic:
         found = [(at, row) for at, row in list(self.rows) if row["kind"] == "short"]
         return [(at, row) for at, row in found if since <= at - row["seconds"] < until]
 
-    def next_good(self, since: float) -> float | None:
-        """Seconds from `since` until a session that began after it had worked; None: none did yet."""
-        ends = [at for at, row in self.shorts(since) if row["ok"]]
-        return round(min(ends) - since, 1) if ends else None
+    def worst_wait(self, since: float) -> float:
+        """The longest time, from the beginning of a session since then, until that one or a later one had worked: how
+        long somebody waited who came at the worst moment and tried again."""
+        seen = [(at - row["seconds"], at, row["ok"]) for at, row in self.shorts(since)]
+        ends = [[end for begun, end, ok in seen if ok and begun >= mine] for mine, _, _ in seen]
+        waits = [min(later) - mine for (mine, _, _), later in zip(seen, ends, strict=True) if later]
+        return round(max(waits, default=0.0), 1)
 
     def lost(self, since: float, until: float = float("inf")) -> list[Row]:
         """Sessions that stayed, and died in that time; transfers among them."""
@@ -123,5 +126,7 @@ def wait_for(traffic: Traffic, done: Callable[[], bool], seconds: float, what: s
 
 
 def _last(rows: Sequence[tuple[float, Row]]) -> str:
+    ended = [row for _, row in rows if row["kind"] == "short"]
     said = [row["message"] for _, row in rows if row.get("message")]
-    return f" The last session said: {said[-1][:150]}" if said else " No session said anything."
+    last = f", the last one said: {said[-1][:150]}" if said else ""
+    return f" Of {len(ended)} sessions until now {sum(not row['ok'] for row in ended)} failed{last}."
