@@ -54,6 +54,7 @@ class Bench:
 
     hosts: dict[str, api.HostStatus]
     seen: Seen = field(default_factory=Seen)
+    limits: Limits = LIMITS
 
     def access(self, name: str, **changes: Any) -> Access:
         host = self.hosts[name]
@@ -74,7 +75,7 @@ class Bench:
     def do(self, kind: str, **changes: Any) -> Outcome:
         self.seen = Seen()
         job = self.job(kind=kind, **changes)
-        return KINDS[kind](job, Report(self.seen.events.append, lambda: None), LIMITS)
+        return KINDS[kind](job, Report(self.seen.events.append, lambda: None), self.limits)
 
     def apply(self, **changes: Any) -> Outcome:
         """Plans, and applies that plan."""
