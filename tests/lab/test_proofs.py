@@ -93,6 +93,9 @@ def test_the_failover_is_measured_and_goes_back(bench: Bench) -> None:
     # Nobody told r2 of them: it does not know these connections.
     assert told["away"]["lost"] == told["away"]["going_on"]
     assert told["away"]["tried"] > told["away"]["failed"]
+    # Their users came back, and lost them once more.
+    assert len(told["back"]["going_on"]) == 5
+    assert told["back"]["lost"] == told["back"]["going_on"]
     assert done.result["master"] == "r1"
     assert done.result["findings"] == []
     assert bench.sh("r1", "systemctl is-active keepalived").strip() == "active"

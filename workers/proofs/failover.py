@@ -27,7 +27,9 @@ _WATCH: Final = ("watch", "See what becomes of the sessions", "prove")
 _AGAIN: Final = ("again", "See the VIP where it belongs, and the sessions once more", "prove")
 # A session whose packets are dropped in silence is only known to be lost when its patience is over.
 _WATCH_SECONDS: Final = 15
-_NEXT_SECONDS: Final = 60
+_NEXT_SECONDS: Final = 120
+_BEGIN_SECONDS: Final = 90
+_COME_BACK_SECONDS: Final = 30
 
 
 def _plan(job: Job, observed: Mapping[str, Observed], _pair: Pair) -> Plan:
@@ -78,47 +80,56 @@ def _begun(rollout: Rollout, traffic: Traffic) -> None:
         return len(traffic.staying()) > HELD and sum(row["ok"] for _, row in traffic.shorts()) >= 3
 
     what = "Sessions through the VIP do not work, so nothing was stopped"
-    wait_for(traffic, ready, 45, what, rollout.report.check)
+    wait_for(traffic, ready, _BEGIN_SECONDS, what, rollout.report.check)
 
 
 def _away(rollout: Rollout, traffic: Traffic, name: str, other: str) -> dict[str, Any]:
     with connected(rollout.job.routers, rollout.limits) as pair:
-        start = time.monotonic()
+        start, going = time.monotonic(), traffic.staying()
         do(rollout, pair, name, "stop-keepalived")
         with rollout.report.doing(PAIR, *_WATCH[:2]):
             moved = await_holder(rollout, pair, other)
-            return {**_measured(rollout, traffic, start, _WATCH[0]), "moved": moved}
+            return {**_measured(rollout, traffic, start, going, _WATCH[0]), "moved": moved}
 
 
 def _back(rollout: Rollout, traffic: Traffic, name: str) -> dict[str, Any]:
+    _whole_again(rollout, traffic)
     with connected(rollout.job.routers, rollout.limits) as pair:
-        start = time.monotonic()
+        start, going = time.monotonic(), traffic.staying()
         do(rollout, pair, name, "start-keepalived")
     with rollout.report.doing(PAIR, *_AGAIN[:2]):
         rollout.after = settled(rollout, proofs.home(rollout.spec, name))
-        return _measured(rollout, traffic, start, _AGAIN[0])
+        return _measured(rollout, traffic, start, going, _AGAIN[0])
 
 
-def _measured(rollout: Rollout, traffic: Traffic, start: float, step: str) -> dict[str, Any]:
-    """What sessions went through since `start`, once the next one worked and the lost ones are known to be."""
-    before = traffic.staying() | {row["name"] for row in traffic.lost(start)}
-    check = rollout.report.check
-    wait_for(traffic, lambda: _steady(traffic, start), _NEXT_SECONDS, "No further session works", check)
-    while time.monotonic() < start + _WATCH_SECONDS and traffic.staying():
+def _whole_again(rollout: Rollout, traffic: Traffic) -> None:
+    """Those whose sessions were lost have come back, or some time has passed: the way back has sessions to lose."""
+    end, check = time.monotonic() + _COME_BACK_SECONDS, g.keeping(rollout)
+    while len(traffic.staying()) <= HELD and time.monotonic() < end:
         check()
         time.sleep(0.2)
-    lost, tried = traffic.lost(start), traffic.shorts(start)
+
+
+def _measured(rollout: Rollout, traffic: Traffic, start: float, going: set[str], step: str) -> dict[str, Any]:
+    """What became of the sessions in `going` since `start`, once the next one worked and the lost ones are known."""
+    check = g.keeping(rollout)
+    wait_for(traffic, lambda: _steady(traffic, start), _NEXT_SECONDS, "No further session works", check)
+    until = time.monotonic() + _WATCH_SECONDS
+    while time.monotonic() < until and traffic.staying() & going:
+        check()
+        time.sleep(0.2)
+    lost, tried = [row for row in traffic.lost(start) if row["name"] in going], traffic.shorts(start)
     failed = [row for _, row in tried if not row["ok"]]
     names = sorted(row["name"] for row in lost)
     told = {
         "seconds": traffic.worst_wait(start),
-        "going_on": sorted(before),
+        "going_on": sorted(going),
         "lost": names,
         "tried": len(tried),
         "failed": len(failed),
         "reasons": sorted({row["message"][:120] for row in (*failed, *lost)}),
     }
-    text = f"worst wait for a session {told['seconds']} s; lost: {', '.join(names) or 'none'} of {len(before)}"
+    text = f"worst wait for a session {told['seconds']} s; lost: {', '.join(names) or 'none'} of {len(going)}"
     rollout.report.output(PAIR, step, text)
     return told
 

@@ -6,7 +6,8 @@ username, password, path, address, port, sources, held (how many sessions stay),
 file whose coming ends it earlier). One JSON line an event goes to standard output:
 
     kind 'short': a session from log-in to log-out ended: ok, seconds, message
-    kind 'held', 'transfer': one that stays: name, state 'up', 'lost', 'kept'; message; bytes so far
+    kind 'held', 'transfer': one that stays: name, state 'up', 'lost', 'kept'; message; bytes so far. After a loss
+        another one begins, with a name of its own
 """
 
 from __future__ import annotations
@@ -67,26 +68,30 @@ def short(job: dict[str, Any], source: str, room: threading.Semaphore) -> None:
 
 def held(job: dict[str, Any], source: str, name: str, over: threading.Event) -> None:
     """A session that stays and says something each second."""
+    there = False
     try:
         ftp = login(job, source, HELD_TIMEOUT)
+        there = True
         tell(kind="held", name=name, state="up", message="", bytes=0)
         while not over.wait(1):
             ftp.voidcmd("NOOP")
         tell(kind="held", name=name, state="kept", message="", bytes=0)
         end(ftp)
     except ftplib.all_errors as error:
-        tell(kind="held", name=name, state="lost", message=str(error) or type(error).__name__, bytes=0)
+        if there:
+            tell(kind="held", name=name, state="lost", message=str(error) or type(error).__name__, bytes=0)
 
 
 def transfer(job: dict[str, Any], source: str, name: str, over: threading.Event) -> None:
     """A session that fetches the file slowly, again and again. After the end it does not wait for the rest."""
-    total = 0
+    total, there = 0, False
     try:
         ftp = login(job, source, HELD_TIMEOUT)
         ftp.voidcmd("TYPE I")
         while not over.is_set():
             data = ftp.transfercmd(f"RETR {job['path']}")
-            if not total:
+            if not there:
+                there = True
                 tell(kind="transfer", name=name, state="up", message="", bytes=0)
             while piece := data.recv(_PIECE):
                 total += len(piece)
@@ -98,16 +103,26 @@ def transfer(job: dict[str, Any], source: str, name: str, over: threading.Event)
         tell(kind="transfer", name=name, state="kept", message="", bytes=total)
         ftp.close()
     except ftplib.all_errors as error:
-        tell(kind="transfer", name=name, state="lost", message=str(error) or type(error).__name__, bytes=total)
+        if there:
+            tell(kind="transfer", name=name, state="lost", message=str(error) or type(error).__name__, bytes=total)
+
+
+def again(session: Any, job: dict[str, Any], source: str, name: str, over: threading.Event) -> None:
+    """`session` anew after each loss, under another name each time: it is somebody who comes back."""
+    number = 1
+    while not over.is_set():
+        session(job, source, name if number == 1 else f"{name} ({number})", over)
+        number += 1
+        over.wait(1)
 
 
 def main(job: dict[str, Any]) -> None:
     stop, sources, over = pathlib.Path(job["stop"]), job["sources"] or [""], threading.Event()
     staying = [
-        threading.Thread(target=held, args=(job, sources[n % len(sources)], f"session {n + 1}", over))
+        threading.Thread(target=again, args=(held, job, sources[n % len(sources)], f"session {n + 1}", over))
         for n in range(job["held"])
     ]
-    staying.append(threading.Thread(target=transfer, args=(job, sources[-1], "transfer", over)))
+    staying.append(threading.Thread(target=again, args=(transfer, job, sources[-1], "transfer", over)))
     until, number, threads = time.monotonic() + job["seconds"], 0, list(staying)
     room = threading.Semaphore(_AT_A_TIME)
     for thread in staying:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from lbftp.core import program
 from lbftp.core.findings import findings, master
@@ -35,6 +36,7 @@ SETTLE: Final = ("settle", "See that the pair is complete", "prove")
 SESSIONS: Final = ("sessions", "Make FTP sessions through the VIP", "prove")
 # VRRP needs three advertisements and a skew (RFC 5798, 6.1), health checks a round; then some for slow machines.
 SETTLE_SECONDS: Final = 90
+T = TypeVar("T")
 
 
 def access_of(rollout: Rollout, name: str) -> Access:
@@ -123,6 +125,20 @@ def extend(rollout: Rollout) -> None:
         guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
 
 
+def keeping(rollout: Rollout) -> Callable[[], None]:
+    """What long waits call again and again: cancelled if somebody asked for it, and guards start anew in good time."""
+    last = time.monotonic()
+
+    def check() -> None:
+        nonlocal last
+        rollout.report.check()
+        if rollout.touched and time.monotonic() - last > rollout.hold.seconds / 3:
+            extend(rollout)
+            last = time.monotonic()
+
+    return check
+
+
 def _put_back(rollout: Rollout, cause: Exception) -> WorkError:
     report = rollout.report
     report.cancellable = False
@@ -158,14 +174,18 @@ def settled(rollout: Rollout, holder: str = "", seconds: int = SETTLE_SECONDS) -
 
     Raises ProofFailed with what stays.
     """
-    end = time.monotonic() + seconds + rollout.spec.vrrp.preempt_delay
+    end, check = time.monotonic() + seconds + rollout.spec.vrrp.preempt_delay, keeping(rollout)
     while True:
-        rollout.report.check()
-        with connected(rollout.job.routers, rollout.limits) as pair:
-            seen = look(pair)
-        reason = unsettled(rollout.spec, seen, holder)
-        if not reason:
-            return seen
+        check()
+        try:
+            with connected(rollout.job.routers, rollout.limits) as pair:
+                seen = look(pair)
+            if not (reason := unsettled(rollout.spec, seen, holder)):
+                return seen
+        except WorkError as error:
+            if not error.retry:
+                raise
+            reason = str(error)
         if time.monotonic() > end:
             raise ProofFailed(reason)
         time.sleep(1)
@@ -211,18 +231,45 @@ def take_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits) -> Ou
     """An earlier worker died in this proof: nothing of it is kept, and keepalived runs on both routers."""
     report.cancellable = False
     report.phase("restore", "A worker died in this run: put back what it left")
-    touched = [left for access in job.routers if (left := _put_one_back(job, access, report, limits))]
+    names = [_patiently(partial(_put_one_back, job, access, report, limits)) for access in job.routers]
+    touched = [name for name in names if name]
     kept = f"What it had changed on {', '.join(touched)} was put back" if touched else "It had changed nothing"
-    with connected(job.routers, limits) as pair:
-        seen = look(pair)
-    reason = unsettled(spec, seen, "")
+    seen, reason = _at_rest(job, spec, limits)
     text = f"A worker died in this run. {kept}: propose it again."
     return Outcome("failed", f"{text} {reason}".strip(), {"master": master(spec, seen)})
 
 
+def _at_rest(job: Job, spec: ClusterSpec, limits: Limits) -> tuple[Mapping[str, Observed], str]:
+    """What both routers hold once nothing is missing, or after a while; and what is missing."""
+    end = time.monotonic() + SETTLE_SECONDS
+    while True:
+        seen = _patiently(partial(_look, job, limits))
+        reason = unsettled(spec, seen, "")
+        if not reason or time.monotonic() > end:
+            return seen, reason
+        time.sleep(1)
+
+
+def _look(job: Job, limits: Limits) -> Mapping[str, Observed]:
+    with connected(job.routers, limits) as pair:
+        return look(pair)
+
+
+def _patiently(work: Callable[[], T], seconds: int = 300) -> T:
+    """A router that boots is waited for."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return work()
+        except WorkError as error:
+            if not error.retry or time.monotonic() > end:
+                raise
+            time.sleep(3)
+
+
 def _put_one_back(job: Job, access: Access, report: Report, limits: Limits) -> str:
-    """The router's name if there was something to put back. A router that boots is waited for."""
-    with _reached(access, limits) as pair:
+    """The router's name if there was something to put back. Twice is the same as once."""
+    with connected([access], limits) as pair:
         found = guard.ask(pair[access.name])
         mine = [n for n in (found.armed, found.restored) if n.startswith(f"run-{job.run_id}-")]
         if not mine:
@@ -234,19 +281,3 @@ def _put_one_back(job: Job, access: Access, report: Report, limits: Limits) -> s
         command = f"sh {program.CHECKPOINTS}/{hold.checkpoint}/restore"
         raise WorkError(f"A worker died in this run, and {access.name} could not be put back: run there: {command}")
     return access.name
-
-
-@contextmanager
-def _reached(access: Access, limits: Limits, seconds: int = 300) -> Iterator[Pair]:
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            with connected([access], limits) as pair:
-                pair[access.name].run("exit 0\n")
-            break
-        except WorkError as error:
-            if not error.retry or time.monotonic() > end:
-                raise
-            time.sleep(3)
-    with connected([access], limits) as pair:
-        yield pair
