@@ -74,7 +74,7 @@ def build() -> World:
         name="web",
         comment="The first one",
         draft=draft(),
-        probe_host=client,
+        probe_hosts=[client],
         probe_account=account,
         probe_path="pub/probe.bin",
     )
@@ -178,9 +178,11 @@ def edit(world: World, user: User, **changes: Any) -> Cluster:
         name=cluster.name,
         comment=cluster.comment,
         draft=draft(**changes),
-        probe_host=cluster.probe_host,
+        probe_hosts=cluster.probe_hosts.all(),
         probe_account=cluster.probe_account,
         probe_path=cluster.probe_path,
+        probe_worker=cluster.probe_worker,
+        probe_upload_folder=cluster.probe_upload_folder,
     )
 
 

@@ -122,10 +122,10 @@ def rolled_out(rollout: Rollout) -> Outcome:
     try:
         roll_out(rollout)
     except WorkError as error:
-        return Outcome(state_of(error), str(error), {"sessions": rollout.proof.rows})
+        return Outcome(state_of(error), str(error), rollout.proof.to_json())
     proved = in_words(rollout.proof) if rollout.proof.rows else "No FTP session was made."
     result = seen(rollout.spec, rollout.after, findings(rollout.spec, rollout.after))
-    return Outcome("succeeded", f"Applied and kept. {proved}", {**result, "sessions": rollout.proof.rows})
+    return Outcome("succeeded", f"Applied and kept. {proved}", {**result, **rollout.proof.to_json()})
 
 
 def state_of(error: WorkError) -> Literal["failed", "cancelled"]:

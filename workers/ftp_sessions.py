@@ -1,20 +1,23 @@
 """Real FTP sessions from a probe host. This file's text is sent there and run by its Python 3 (3.7 or later).
 
-It imports nothing of ours. Behind it stands a call of `main` with the job: username, password, path, timeout, and
-`clients`: each has a source address ('': any) and the `kinds` of its sessions: mode (RFC 959: PASV, PORT; RFC 2428:
-EPSV, EPRT), tls ('none', 'explicit': RFC 4217, 'implicit'), ip (4, 6), address and port to log in to.
+It imports nothing of ours. Behind it stands a call of `main` with the job: username, password, path (of a file to
+fetch, '': none), timeout, `upload` (None, or {folder, name, bytes}: each session puts a file of that many bytes there,
+fetches it again, compares, and deletes it), and `clients`: each has a source address ('': any) and the `kinds` of its
+sessions: mode (RFC 959: PASV, PORT; RFC 2428: EPSV, EPRT), tls ('none', 'explicit': RFC 4217, 'implicit'), ip (4, 6),
+address and port to log in to.
 
-Each session logs in, lists, fetches the file and quits. It obeys the address in the 227 answer as simple clients do;
-with TLS, data connections take up the control connection's TLS session, which servers may insist on. Certificates are
-reported and not verified: what is proven here is the way of the packets. One JSON line a session goes to standard
-output: `row` says what is in it.
+A session obeys the address in the 227 answer as simple clients do; with TLS, data connections take up the control
+connection's TLS session, which servers may insist on. Certificates are reported and not verified: what is proven here
+is the way of the packets. One JSON line a session goes to standard output: `row` says what is in it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
+import os
 import re
 import socket
 import ssl
@@ -26,19 +29,29 @@ from typing import Any, BinaryIO
 _PRINT = threading.Lock()
 # X.520 attribute types, DER: 2.5.4.x.
 _NAMES = {b"\x55\x04\x03": "CN", b"\x55\x04\x0a": "O", b"\x55\x04\x0b": "OU"}
+# Seconds to wait for what a server says of a data connection that broke, and for each step of tidying up.
+_SHORT = 3
 
 
 def row(source: str, kind: dict[str, Any]) -> dict[str, Any]:
     """What is told of one session.
 
-    `stage` is the command that failed, `command` and `reply` the last ones on the control connection. `control` and
-    `data` (the last data connection) say who connected to whom, 'ADDRESS:PORT > ADDRESS:PORT'; `client`, `client_port`
-    are the control connection's near end, `data_from` the data connection's far end. `certificate`, `protocol`: TLS.
+    `stage` is the command that failed, `command` and `reply` the last ones on the control connection, `error` the sort
+    of failure: '' none, 'reply' (the server refused), 'refused', 'timeout', 'reset', 'closed', 'unreachable', 'tls',
+    'checksum', 'local' (this machine could not even begin), 'other'. `control` and `data` (the last data connection)
+    say who connected to whom, 'ADDRESS:PORT > ADDRESS:PORT'; `client`, `client_port` are the control connection's near
+    end, `data_client_port` that of a passive data connection, `told` and `told_port` what the server told for it,
+    `data_from` the data connection's far end. `certificate`, `protocol`: TLS.
+
+    `times` in seconds: connect (TCP), login (greeting to logged in), first_byte (of the last file, from asking for the
+    data connection on); `rates` in bytes per second: down, up. What was not come to is missing. `left`: a file that
+    could not be deleted, '' if none.
     """
-    told: dict[str, Any] = {name: kind[name] for name in ("mode", "tls", "ip", "port")}
-    told.update(source=source, ok=False, stage="connect", message="", command="", reply="", bytes=0, sha256="")
+    told: dict[str, Any] = {name: kind[name] for name in ("mode", "tls", "ip", "address", "port")}
+    told.update(source=source, ok=False, stage="connect", error="", message="", command="", reply="")
     told.update(control=f"{end(source)} > {end(kind['address'], kind['port'])}", data="", data_from="")
-    told.update(client="", client_port=0, certificate="", protocol="")
+    told.update(client="", client_port=0, data_client_port=0, told="", told_port=0, certificate="", protocol="")
+    told.update(bytes=0, sha256="", times={}, rates={}, left="")
     return told
 
 
@@ -53,7 +66,11 @@ def both(opener: tuple[Any, ...], other: tuple[Any, ...]) -> str:
 
 
 class Failed(Exception):
-    """A session ended before its end; the text says why."""
+    """A session ended before its end; the text says why, `error` of what sort it is (see `row`)."""
+
+    def __init__(self, text: str, error: str = "reply") -> None:
+        super().__init__(text)
+        self.error = error
 
 
 class Session:
@@ -62,40 +79,96 @@ class Session:
     def __init__(self, job: dict[str, Any], kind: dict[str, Any], told: dict[str, Any]) -> None:
         self.job, self.kind, self.row = job, kind, told
         self.context = _context() if kind["tls"] != "none" else None
-        self.control = self._connect(kind["address"], kind["port"])
-        self.file: BinaryIO = self.control.makefile("rb")
+        self.stored = ""
+        began = self.asked = time.monotonic()
+        self.control = self._bound(kind["address"])
         here = self.control.getsockname()
-        told.update(client=here[0], client_port=here[1], control=both(here, self.control.getpeername()))
+        told.update(client=here[0], client_port=here[1], control=both(here, (kind["address"], kind["port"])))
+        self._connect(self.control, kind["address"], kind["port"])
+        told["times"]["connect"] = _since(began)
+        self.file: BinaryIO = self.control.makefile("rb")
 
     def run(self) -> None:
         """The whole session; leaves length and SHA-256 of the fetched file in the row."""
-        job = self.job
+        self.enter()
+        self._transfer("LIST")
+        if self.job["path"]:
+            began = time.monotonic()
+            self.row["bytes"], self.row["sha256"] = self._transfer(f"RETR {self.job['path']}")
+            self._rate("down", self.row["bytes"], began)
+        if self.job.get("upload"):
+            self._round_trip(self.job["upload"])
+        self.row.update(ok=True, stage="done")
+
+    def enter(self) -> None:
+        """From the greeting to being logged in."""
+        began = time.monotonic()
         if self.kind["tls"] == "implicit":
             self._secure()
         self._expect("greeting", "220")
         if self.kind["tls"] == "explicit":
             self._command("AUTH TLS", "234")
             self._secure()
-        if self._command(f"USER {job['username']}", "331", "230").startswith("331"):
-            self._command(f"PASS {job['password']}", "230")
+        if self._command(f"USER {self.job['username']}", "331", "230").startswith("331"):
+            self._command(f"PASS {self.job['password']}", "230")
         if self.context:
             self._command("PBSZ 0", "200")
             self._command("PROT P", "200")
         self._command("TYPE I", "200")
-        self._transfer("LIST")
-        self.row["bytes"], self.row["sha256"] = self._transfer(f"RETR {job['path']}")
-        self.row.update(ok=True, stage="done")
+        self.row["times"]["login"] = _since(began)
+
+    def delete(self, path: str) -> None:
+        """Away with it; a file that is not there is well, which 550 may mean or not (RFC 959, 4.2.2)."""
+        self.control.settimeout(_SHORT)
+        said = self._command(f"DELE {path}", "250", "550")
+        if said.startswith("550") and self._command(f"SIZE {path}", "").startswith("213"):
+            raise Failed("it is still there")
+        self.stored = ""
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
+            self.control.settimeout(_SHORT)
             self.control.sendall(b"QUIT\r\n")
             self.file.readline()
         self.file.close()
         self.control.close()
 
-    def _connect(self, address: str, port: int) -> socket.socket:
-        source = (self.row["source"], 0) if self.row["source"] else None
-        return socket.create_connection((address, port), self.job["timeout"], source)
+    def _round_trip(self, upload: dict[str, Any]) -> None:
+        """A file of ours goes there, comes back the same, and is deleted."""
+        content = os.urandom(upload["bytes"])
+        path = f"{upload['folder'].rstrip('/')}/{upload['name']}-{os.urandom(4).hex()}"
+        self.stored = path
+        began = time.monotonic()
+        self._transfer(f"STOR {path}", content)
+        self._rate("up", len(content), began)
+        _, came = self._transfer(f"RETR {path}")
+        if came != hashlib.sha256(content).hexdigest():
+            self.row["stage"] = "RETR"
+            raise Failed("what was uploaded came back as something else", "checksum")
+        self._command(f"DELE {path}", "250")
+        self.stored = ""
+
+    def _rate(self, way: str, length: int, began: float) -> None:
+        self.row["rates"][way] = int(length / max(time.monotonic() - began, 0.001))
+
+    def _bound(self, address: str) -> socket.socket:
+        """A socket for connections to `address` with its near end known, whatever comes of connecting."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        connection = socket.socket(family, socket.SOCK_STREAM)
+        connection.settimeout(self.job["timeout"])
+        try:
+            connection.bind((self.row["source"] or _near(family, address), 0))
+        except OSError as error:
+            connection.close()
+            raise Failed(str(error), "local") from error
+        return connection
+
+    def _connect(self, connection: socket.socket, address: str, port: int) -> None:
+        try:
+            connection.connect((address, port))
+        except BaseException:
+            connection.close()
+            raise
 
     def _secure(self) -> None:
         """TLS on the control connection from here on."""
@@ -111,6 +184,8 @@ class Session:
     def _command(self, line: str, *codes: str) -> str:
         word = line.split(maxsplit=1)[0]
         self.row.update(stage=word, command="PASS ****" if word == "PASS" else line, reply="")
+        if "\r" in line or "\n" in line:
+            raise Failed("there is a line break in what it takes", "local")
         self.control.sendall(line.encode() + b"\r\n")
         return self._expect(word, *codes)
 
@@ -121,31 +196,51 @@ class Session:
         while line and not re.match(re.escape(first[:3]) + " ", line):
             line = self.file.readline().decode("utf-8", "replace")
         if not line:
-            raise Failed("the server closed the connection")
+            raise Failed("the server closed the connection", "closed")
         self.row["reply"] = line.strip()
         if not line.startswith(codes):
             raise Failed(line.strip())
         return line
 
-    def _transfer(self, command: str) -> tuple[int, str]:
-        """What came over one data connection: (length, SHA-256)."""
-        self.row.update(data="", data_from="")
+    def _transfer(self, command: str, content: bytes | None = None) -> tuple[int, str]:
+        """What came over one data connection: (length, SHA-256). With `content`, that is sent instead."""
+        self.row.update(data="", data_from="", data_client_port=0, told="", told_port=0)
+        self.asked = time.monotonic()
         word = command.split(maxsplit=1)[0]
         with contextlib.ExitStack() as stack:
-            if self.row["mode"] in {"PASV", "EPSV"}:
-                data = stack.enter_context(self._passive())
-                self._command(command, "1")
-            else:
-                waiting = stack.enter_context(self._active())
-                self._command(command, "1")
-                data = stack.enter_context(self._accepted(waiting, word))
+            data = self._opened(command, word, stack)
             self.row["data_from"] = end(*data.getpeername()[:2])
             if self.context:
                 data = stack.enter_context(self._secured(data, word))
             self.row["stage"] = f"{word} data"
-            result = self._read(data)
+            result = self._carried(data, word, content)
         self._expect(f"{word} end", "226")
         return result
+
+    def _opened(self, command: str, word: str, stack: contextlib.ExitStack) -> socket.socket:
+        """The data connection for `command`, which was taken by then."""
+        if self.row["mode"] in {"PASV", "EPSV"}:
+            data = stack.enter_context(self._passive())
+            self._command(command, "1")
+            return data
+        waiting = stack.enter_context(self._active())
+        self._command(command, "1")
+        return stack.enter_context(self._accepted(waiting, word))
+
+    def _carried(self, data: socket.socket, word: str, content: bytes | None) -> tuple[int, str]:
+        """One direction of a transfer. Of one that breaks, what the server says of it is told rather than the break."""
+        try:
+            if content is None:
+                return self._read(data)
+            data.sendall(content)
+            _end_tls(data)
+            return len(content), hashlib.sha256(content).hexdigest()
+        except OSError:
+            data.close()
+            self.control.settimeout(_SHORT)
+            with contextlib.suppress(OSError):
+                self._expect(f"{word} end", "226")
+            raise
 
     def _accepted(self, waiting: socket.socket, word: str) -> socket.socket:
         self.row["stage"] = f"{word} data"
@@ -167,10 +262,11 @@ class Session:
         else:
             found = self._numbers(r"(\d+,\d+,\d+,\d+),(\d+),(\d+)", self._command("PASV", "227"))
             address, port = found[0].replace(",", "."), int(found[1]) * 256 + int(found[2])
-        self.row["stage"] = f"{self.row['mode']} connect to {end(address, port)}"
-        self.row["data"] = f"{end(self.control.getsockname()[0])} > {end(address, port)}"
-        data = self._connect(address, port)
-        self.row["data"] = both(data.getsockname(), data.getpeername())
+        self.row.update(stage=f"{self.row['mode']} connect to {end(address, port)}", told=address, told_port=port)
+        data = self._bound(address)
+        here = data.getsockname()
+        self.row.update(data=both(here, (address, port)), data_client_port=here[1])
+        self._connect(data, address, port)
         return data
 
     def _numbers(self, pattern: str, answer: str) -> tuple[str, ...]:
@@ -205,13 +301,30 @@ class Session:
             block = data.recv(65536)
             if not block:
                 break
+            if not length:
+                self.row["times"]["first_byte"] = _since(self.asked)
             digest.update(block)
             length += len(block)
-        if isinstance(data, ssl.SSLSocket):
-            # A server may end TCP without ending TLS first; the length is checked by the digest anyway.
-            with contextlib.suppress(OSError):
-                data.unwrap()
+        _end_tls(data)
         return length, digest.hexdigest()
+
+
+def _end_tls(data: socket.socket) -> None:
+    """A server may end TCP without ending TLS first; the length is checked by the digest anyway."""
+    if isinstance(data, ssl.SSLSocket):
+        with contextlib.suppress(OSError):
+            data.unwrap()
+
+
+def _near(family: int, address: str) -> str:
+    """Which address of this machine connections to `address` come from. Nothing is sent."""
+    with socket.socket(family, socket.SOCK_DGRAM) as asked:
+        asked.connect((address, 9))
+        return str(asked.getsockname()[0])
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 4)
 
 
 def _context() -> ssl.SSLContext:
@@ -248,23 +361,60 @@ def _parts(text: bytes) -> list[tuple[int, bytes]]:
 
 def one(job: dict[str, Any], source: str, kind: dict[str, Any]) -> None:
     """Runs one session and prints its line."""
-    start = time.monotonic()
+    began = time.monotonic()
     told = row(source, kind)
     try:
         with contextlib.closing(Session(job, kind, told)) as session:
-            session.run()
+            try:
+                session.run()
+            finally:
+                if session.stored:
+                    tidy(session, dict(told))
     except (Failed, OSError) as error:
-        told["message"] = in_words(error, job)
-    told["seconds"] = round(time.monotonic() - start, 3)
+        told.update(ok=False, message=in_words(error, job), error=sort(error))
+    told["seconds"] = round(time.monotonic() - began, 3)
     with _PRINT:
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
+
+
+def tidy(session: Session, told: dict[str, Any]) -> None:
+    """Deletes what a failed session has uploaded: over its connection, else over another. `row` keeps what failed."""
+    path, kept = session.stored, session.row
+    session.row = told
+    try:
+        try:
+            session.delete(path)
+        except (Failed, OSError):
+            job = {**session.job, "timeout": _SHORT}
+            with contextlib.closing(Session(job, session.kind, {**told, "times": {}})) as another:
+                another.enter()
+                another.delete(path)
+    except (Failed, OSError):
+        kept["left"] = path
+    finally:
+        session.row, session.stored = kept, ""
 
 
 def in_words(error: Exception, job: dict[str, Any]) -> str:
     if isinstance(error, socket.timeout):
         return f"no answer within {job['timeout']} s"
     return str(error) or type(error).__name__
+
+
+def sort(error: Exception) -> str:
+    """The sort of a failure (see `row`)."""
+    if isinstance(error, Failed):
+        return error.error
+    sorts = (
+        (socket.timeout, "timeout"),
+        (ssl.SSLError, "tls"),
+        (ConnectionRefusedError, "refused"),
+        ((ConnectionResetError, BrokenPipeError), "reset"),
+    )
+    found = next((word for kinds, word in sorts if isinstance(error, kinds)), "other")
+    far = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT}
+    return "unreachable" if found == "other" and isinstance(error, OSError) and error.errno in far else found
 
 
 def main(job: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -14,7 +15,8 @@ from lbftp.core.problem import errors
 from lbftp.core.render import nftables
 from workers.changing import LOOK, problems_of, state_of
 from workers.errors import WorkError
-from workers.observe import connected, look
+from workers.looking import Looking, looking_at
+from workers.observe import Pair, connected, look
 from workers.outcome import Outcome, seen, spec_of
 from workers.probe import Proof, in_words, prove
 from workers.remote import Limits, offered_key
@@ -86,28 +88,45 @@ def bring_in(job: Job, report: Report, limits: Limits) -> Outcome:
 
 
 def verify(job: Job, report: Report, limits: Limits) -> Outcome:
-    """State of both routers and FTP sessions. Changes nothing."""
-    spec = spec_of(job)
+    """State of both routers and FTP sessions, side by side. Changes nothing."""
+    spec, began = spec_of(job), time.monotonic()
     report.declare(PAIR, [(*LOOK, "observe"), (*_SESSIONS, "prove")])
     with connected(job.routers, limits) as pair:
-        with report.doing(PAIR, *LOOK):
-            observed = look(pair)
-        found = findings(spec, observed)
-        for finding in found:
-            report.finding(finding)
-        proof = Proof()
-        if job.probe is not None:
-            with report.doing(PAIR, *_SESSIONS):
-                proof = prove(spec, job.probe, pair, report, limits)
-        else:
-            report.step(PAIR, _SESSIONS, "skipped")
-            report.note("warning", "No probe host is set for this cluster, so no FTP session was made.")
-    result = {**seen(spec, observed, found), "sessions": proof.rows}
+        connecting = time.monotonic() - began
+        with looking_at(pair, report, LOOK) as looking:
+            proof = _proven(job, pair, report, limits, looking)
+            observed = looking.result()
+    found = findings(spec, observed)
+    for finding in found:
+        report.finding(finding)
+    # How long everything took beside how long the sessions alone did.
+    times = {"connect": connecting, "look": looking.seconds, "sessions": proof.seconds}
+    seconds = {name: round(t, 2) for name, t in {**times, "total": time.monotonic() - began}.items()}
+    result = {**seen(spec, observed, [*proof.findings, *found]), **proof.to_json(), "seconds": seconds}
     bad = [f for f in found if f.severity == "error"]
-    if proof.failures or bad:
-        words = in_words(proof) if proof.failures else f"{bad[0].router or 'The pair'}: {bad[0].what}."
-        return Outcome("failed", words, result)
+    if job.probes and (proof.failures or not proof.rows):
+        return Outcome("failed", in_words(proof), result)
+    if bad:
+        return Outcome("failed", f"{bad[0].router or 'The pair'}: {bad[0].what}.", result)
     return Outcome("succeeded", in_words(proof) if proof.rows else "The routers are as wanted.", result)
+
+
+def _proven(job: Job, pair: Pair, report: Report, limits: Limits, looking: Looking) -> Proof:
+    if not job.probes:
+        report.step(PAIR, _SESSIONS, "skipped")
+        report.note("warning", "No probe host is set for this cluster, so no FTP session was made.")
+        return Proof()
+    with report.doing(PAIR, *_SESSIONS):
+        return prove(
+            spec_of(job),
+            job.probes,
+            pair,
+            report,
+            limits,
+            look=looking.result,
+            run_id=job.run_id,
+            between=looking.tell,
+        )
 
 
 def comply(job: Job, report: Report, limits: Limits) -> Outcome:
@@ -152,7 +171,7 @@ def _repaired(found: list[Finding], made: Plan, rollout: Rollout) -> Outcome:
     rows = [{**f.to_json(), "repaired": (f.code, f.router, f.what) not in left} for f in found]
     for finding, row in zip(found, rows, strict=True):
         report.finding(finding, repaired=row["repaired"])
-    result = {**seen(spec, rollout.after), "findings": rows, "sessions": rollout.proof.rows}
+    result = {**seen(spec, rollout.after), "findings": rows, **rollout.proof.to_json()}
     steps = sum(len(r.steps) for r in made.routers)
     return Outcome("succeeded", f"{len(found)} findings, put right in {steps} steps.", result)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from lbftp.core.job import Access
@@ -56,10 +57,18 @@ def look_at(name: str, remote: Remote) -> Observed:
         raise WorkError(f"{name}: its answer is not understood: {error}") from error
 
 
-def given_to(pair: Pair) -> dict[tuple[str, int], str]:
-    """(client address, port) -> real server's address, from the connection tables of all routers."""
-    answers = each(pair, lambda _name, remote: remote.run(connections.PROGRAM))
-    found: dict[tuple[str, int], str] = {}
-    for answer in answers.values():
-        found |= connections.servers(answer.out.decode("ascii", "replace"))
-    return found
+@dataclass(slots=True)
+class Given:
+    """From the connection tables of all routers: (client address, client port) -> real server's address, and how many
+    connections each real server has (on the router where it has most: the other may hold copies)."""
+
+    servers: dict[tuple[str, int], str] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, pair: Pair) -> None:
+        """What the tables hold now; what was in them before stays known, as closed connections leave them soon."""
+        for answer in each(pair, lambda _name, remote: remote.run(connections.PROGRAM)).values():
+            text = answer.out.decode("ascii", "replace")
+            self.servers |= connections.servers(text)
+            for address, number in connections.counts(text).items():
+                self.counts[address] = max(number, self.counts.get(address, 0))

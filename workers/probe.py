@@ -1,55 +1,80 @@
-"""Proof by real FTP sessions from the probe host, of every promised kind, until every real server in rotation was seen.
+"""Proof by real FTP sessions of every promised kind, from every place side by side, until every real server was seen.
 
-A session's row, as it is reported and kept: what `ftp_sessions.row` says, and `real_server` (its name, '' unknown).
+A session's row, as it is reported and kept, is described in lbftp.core.sessions.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+import queue
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
+from lbftp.core import reach
+from lbftp.core.blame import Why, disagreement, why
+from lbftp.core.findings import Finding, master
 from lbftp.core.job import Probe
+from lbftp.core.observe.observed import Observed
 from lbftp.core.promise import promised
-from lbftp.core.sessions import kind_row, label
+from lbftp.core.sessions import failure, kind_row, label
 from lbftp.core.spec import ClusterSpec, Family
 from workers.errors import WorkError
-from workers.observe import Pair, given_to
-from workers.remote import Limits, Remote, connect
+from workers.observe import Given, Pair
+from workers.places import SESSION_TIMEOUT, Closed, Place, Rows, opened
+from workers.remote import Limits
 from workers.report import PAIR, Report
 
-SESSION_TIMEOUT: Final = 15
-# One session waits for at most this many answers and connections in a row before it ends by itself.
-_WAITS: Final = 4
-_SOURCE: Final = Path(__file__).with_name("ftp_sessions.py")
+# Without persistence the same address may reach another server each time: so often it is tried.
+_TRIES: Final = 4
+_LOOK_EVERY: Final = 0.2
 
-Rows = list[dict[str, Any]]
+Look = Callable[[], Mapping[str, Observed]]
 
 
 @dataclass(slots=True)
 class Proof:
-    """What the sessions showed. `unseen` are (kind, real server) that no session reached."""
+    """What the sessions showed. `unseen` are real servers that no session of a kind reached, `closed` the places from
+    which none could be made, `seconds` how long sessions ran."""
 
     rows: Rows = field(default_factory=list)
-    unseen: list[tuple[str, str]] = field(default_factory=list)
+    unseen: list[reach.Unseen] = field(default_factory=list)
+    closed: list[Closed] = field(default_factory=list)
+    seconds: float = 0.0
 
     @property
     def failures(self) -> Rows:
         return [row for row in self.rows if not row["ok"]]
 
     @property
+    def missing(self) -> list[reach.Unseen]:
+        """What should have been reached and was not."""
+        return [one for one in self.unseen if not one.planned]
+
+    @property
     def complete(self) -> bool:
-        return bool(self.rows) and not self.failures and not self.unseen
+        return bool(self.rows) and not self.failures and not self.missing and not self.closed
+
+    @property
+    def findings(self) -> list[Finding]:
+        return [_finding(one) for one in self.closed]
+
+    def to_json(self) -> dict[str, Any]:
+        """The part of a run's result that tells of sessions."""
+        return {
+            "sessions": self.rows,
+            "unseen": [one.to_json() for one in self.unseen],
+            "unreached": [{"place": one.name, "reason": one.reason} for one in self.closed],
+        }
 
 
 @dataclass(slots=True)
 class Turns:
-    """One IP version of the cluster: the source addresses that are left, and the (kind, real server) not yet seen."""
+    """One IP version of the cluster from one place: source addresses that are left, (kind, server) not yet seen."""
 
     kinds: list[dict[str, Any]]
-    names: dict[str, str]
+    size: int
     sources: list[str]
     wanted: set[tuple[str, str]]
 
@@ -59,110 +84,195 @@ class Turns:
 
     def next(self) -> Iterator[dict[str, Any]]:
         """As many clients as there are real servers, each with a source address of its own."""
-        size = max(1, len(self.names))
-        now, self.sources = self.sources[:size], self.sources[size:]
+        now, self.sources = self.sources[: self.size], self.sources[self.size :]
         yield from ({"source": source, "kinds": self.kinds} for source in now)
 
 
-def prove(spec: ClusterSpec, probe: Probe, pair: Pair, report: Report, limits: Limits) -> Proof:
-    """Sessions through the VIP, each source address in its turn, until each kind saw each server or none is left.
+@dataclass(slots=True)
+class Proving:
+    """One proof on its way. `look` gives what the routers hold; it may wait for that, and raise WorkError."""
 
-    A client keeps its real server while persistence lasts, so another server is only seen from another address.
+    spec: ClusterSpec
+    run_id: int
+    pair: Pair
+    report: Report
+    look: Look
+    between: Callable[[], None]
+    turns: dict[str, list[Turns]]
+    proof: Proof = field(default_factory=Proof)
+    given: Given = field(default_factory=Given)
+    digest: tuple[str, str] = ("", "")
+    odd: dict[str, Why | None] = field(default_factory=dict)
+    _held: Mapping[str, Observed] | None = None
+
+    def held(self) -> Mapping[str, Observed]:
+        """What the routers hold, {} where they could not be looked at."""
+        if self._held is None:
+            try:
+                self._held = self.look()
+            except WorkError:
+                self._held = {}
+        return self._held
+
+
+def prove(  # noqa: PLR0913 - everything that a proof has to do with
+    spec: ClusterSpec,
+    probes: Sequence[Probe],
+    pair: Pair,
+    report: Report,
+    limits: Limits,
+    *,
+    look: Look,
+    run_id: int = 0,
+    between: Callable[[], None] = lambda: None,
+) -> Proof:
+    """Sessions through the VIP from every place, each source address in its turn, until each kind saw each server.
+
+    `between` is called several times a second while sessions go on. A place that cannot be used is a finding; without
+    any the proof has no rows.
     """
-    proof, all_turns = Proof(), _turns(spec, probe)
-    names = {address: name for turns in all_turns for address, name in turns.names.items()}
-    with connect(probe.access, limits) as remote:
-        while not proof.failures and (going := [turns for turns in all_turns if not turns.over]):
+    proving = Proving(spec, run_id, pair, report, look, between, {p.name: _turns(spec, p) for p in probes})
+    with opened(probes, limits) as (there, closed):
+        for one in closed:
+            _close(proving, one)
+        places = there
+        while places and not proving.proof.failures and (going := [p for p in places if _left(proving, p)]):
             report.check()
-            clients = [client for turns in going for client in turns.next()]
-            rows = _sessions(remote, _job(probe, clients), report)
-            _name_servers(rows, given_to(pair), names)
-            for row in rows:
-                report.session(row)
-            proof.rows += rows
-            for turns in going:
-                turns.wanted -= {(label(row), row["real_server"]) for row in rows}
-    _compare_files(proof, report)
-    proof.unseen = [] if proof.failures else [missing for turns in all_turns for missing in sorted(turns.wanted)]
-    return proof
+            shut = _round(proving, going)
+            places = [place for place in places if place.name not in shut]
+    _find_unseen(proving, [place.name for place in places])
+    return proving.proof
+
+
+def _left(proving: Proving, place: Place) -> bool:
+    return any(not turns.over for turns in proving.turns[place.name])
 
 
 def _turns(spec: ClusterSpec, probe: Probe) -> list[Turns]:
     found = []
     for side in spec.sides:
-        clients = [client for client in promised(spec) if client.family == side.family]
-        names = {str(s.at(side.family)): s.name for s in spec.servers(side.family) if s.weight}
-        kinds = [{**kind_row(client), "address": str(side.vip)} for client in clients]
-        wanted = {(label(kind), name) for kind in kinds for name in names.values()}
-        found.append(Turns(kinds, names, _sources(probe, side.family), wanted))
+        mine = [client for client in promised(spec) if client.family == side.family]
+        names = [s.name for s in spec.servers(side.family) if s.weight]
+        kinds = [{**kind_row(client), "address": str(side.vip)} for client in mine]
+        wanted = {(label(kind), name) for kind in kinds for name in names}
+        size = max(1, len(names))
+        found.append(Turns(kinds, size, _sources(spec, probe, side.family, size), wanted))
     return found
 
 
-def _sources(probe: Probe, family: Family) -> list[str]:
-    """The probe host's addresses of that IP version; '' (its own choice) if none are given."""
-    return [source for source in probe.sources if (":" in source) == (family == 6)] or [""]
+def _sources(spec: ClusterSpec, probe: Probe, family: Family, size: int) -> list[str]:
+    """The place's addresses of that IP version that count as clients of their own; '' (its own choice) if none are
+    given."""
+    given = [source for source in probe.sources if (":" in source) == (family == 6)] or [""]
+    sources = reach.clients(spec, family, given)
+    return sources if spec.persistence_timeout else (sources * size * _TRIES)[: max(len(sources), size * _TRIES)]
 
 
-def _job(probe: Probe, clients: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        "username": probe.username,
-        "password": probe.password,
-        "path": probe.path,
-        "clients": list(clients),
-        "timeout": SESSION_TIMEOUT,
-    }
+def _round(proving: Proving, places: Sequence[Place]) -> set[str]:
+    """The next clients of all places, side by side; the names of places that could not go on."""
+    told: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    began = time.monotonic()
+    with ThreadPoolExecutor(len(places)) as pool:
+        futures = {}
+        for place in places:
+            clients = [one for turns in proving.turns[place.name] if not turns.over for one in turns.next()]
+            futures[place.name] = pool.submit(place.sessions, clients, proving.run_id, SESSION_TIMEOUT, told.put)
+        _heed(proving, told, list(futures.values()))
+    proving.proof.seconds += time.monotonic() - began
+    proving.given.add(proving.pair)
+    return {name for name, future in futures.items() if not _taken(proving, name, future)}
 
 
-def program(job: Mapping[str, Any]) -> str:
-    """The Python program that makes the job's sessions."""
-    # repr of the JSON text is a Python literal whatever is in it, so nothing of the job can become code.
-    return f"{_SOURCE.read_text()}\nmain(json.loads({json.dumps(job)!r}))\n"
-
-
-def _sessions(remote: Remote, job: Mapping[str, Any], report: Report) -> Rows:
-    """The rows of one turn; each is told as it ends, before the router was asked which real server it was."""
-
-    def tell(line: str) -> None:
-        row = json.loads(line)
+def _heed(proving: Proving, told: queue.SimpleQueue[dict[str, Any]], futures: Sequence[Future[Rows]]) -> None:
+    """Tells of each session as it ends, before its real server is known, until all have ended."""
+    while not all(future.done() for future in futures) or not told.empty():
+        proving.between()
+        try:
+            row = told.get(timeout=_LOOK_EVERY)
+        except queue.Empty:
+            continue
         came = f"{row['bytes']} bytes from {row['data_from']}" if row["ok"] else failure(row)
-        report.output(PAIR, "sessions", f"{label(row)} from {row['source'] or 'the probe host'}: {came}")
-
-    longest = max(len(client["kinds"]) for client in job["clients"])
-    seconds = longest * SESSION_TIMEOUT * _WAITS + 30
-    answer = remote.run(program(job), seconds=seconds, interpreter="python3", on_line=tell)
-    if answer.code != 0:
-        last = (answer.err.strip().splitlines() or [f"exit code {answer.code}"])[-1]
-        raise WorkError(f"{remote.access.name}: the probe could not run: {last} (Python 3 is needed there.)")
-    rows = [json.loads(line) for line in answer.out.decode().splitlines()]
-    if len(rows) != sum(len(client["kinds"]) for client in job["clients"]):
-        last = (answer.err.strip().splitlines() or ["it said nothing"])[-1]
-        raise WorkError(f"{remote.access.name}: the probe ended before all its sessions did: {last}")
-    return rows
+        who = f"{row['source'] or 'its own address'} of {row['place']}"
+        proving.report.output(PAIR, "sessions", f"{label(row)} from {who}: {came}")
+        if not row["ok"]:
+            # A refused connection is in the routers' tables for ten seconds only.
+            proving.given.add(proving.pair)
 
 
-def _name_servers(rows: Rows, given: Mapping[tuple[str, int], str], names: Mapping[str, str]) -> None:
+def _taken(proving: Proving, place: str, future: Future[Rows]) -> bool:
+    """The place's rows with names, content compared and failures explained; False if it could not make sessions."""
+    try:
+        rows = future.result()
+    except WorkError as error:
+        _close(proving, Closed(place, str(error)))
+        return False
     for row in rows:
-        address = given.get((row["client"], row["client_port"]), "")
-        row["real_server"] = names.get(address, address)
+        _name(proving, row)
+        _compare(proving, row)
+        _explain(proving, row)
+        proving.report.session(row)
+        if row["left"]:
+            text = f"{row['left']} could not be deleted on {row['real_server'] or 'the server'}: delete it there."
+            proving.report.note("warning", text)
+    proving.proof.rows += rows
+    for turns in proving.turns[place]:
+        turns.wanted -= {(label(row), row["real_server"]) for row in rows}
+    return True
 
 
-def _compare_files(proof: Proof, report: Report) -> None:
+def _name(proving: Proving, row: dict[str, Any]) -> None:
+    names = {str(s.at(f)): s.name for f in (4, 6) for s in proving.spec.servers(f)}
+    for field_, port in (("real_server", "client_port"), ("data_server", "data_client_port")):
+        address = proving.given.servers.get((row["client"], row[port]), "")
+        row[field_] = names.get(address, address)
+
+
+def _compare(proving: Proving, row: dict[str, Any]) -> None:
     """Every real server must hand out the same file, whole."""
-    digests = {row["sha256"]: row["real_server"] for row in proof.rows if row["ok"]}
-    if len(digests) > 1:
-        names = ", ".join(sorted(set(digests.values())))
-        report.note("error", f"The fetched file differs between real servers or sessions ({names}).")
-        for row in proof.rows:
-            row.update(ok=False, stage="checksum", message="another content than in other sessions")
+    if not row["ok"] or not row["sha256"]:
+        return
+    first, server = proving.digest
+    if not first:
+        proving.digest = row["sha256"], row["real_server"] or "another server"
+    elif row["sha256"] != first:
+        message = f"the fetched file differs from what {server} gave: {row['bytes']} bytes, {row['sha256'][:12]}…"
+        row.update(ok=False, stage="RETR", error="checksum", message=message)
 
 
-def failure(row: Mapping[str, Any]) -> str:
-    """What failed, and between whom: the command, the answer, both ends of both connections."""
-    ways = [f"control {row['control']}"] + ([f"data {row['data']}"] if row["data"] else [])
-    if row["command"]:
-        said = f", last answer: {row['reply']}" if row["reply"] and row["reply"] not in row["message"] else ""
-        ways.append(f"last command {row['command']}{said}")
-    return f"{row['stage']}: {row['message']} ({'; '.join(ways)})"
+def _explain(proving: Proving, row: dict[str, Any]) -> None:
+    kind = label(row)
+    if row["ok"] and kind not in proving.odd:
+        proving.odd[kind] = disagreement(proving.spec, row, proving.held())
+    found = proving.odd[kind] if row["ok"] else why(proving.spec, row, proving.held())
+    row["why"] = found.to_json() if found else {}
+
+
+def _close(proving: Proving, closed: Closed) -> None:
+    proving.proof.closed.append(closed)
+    proving.report.finding(_finding(closed))
+
+
+def _finding(closed: Closed) -> Finding:
+    what = f"No FTP session could be made from {closed.name}"
+    remedy = "Put that right, or take the probe host out of the cluster."
+    wanted = "sessions from every place"
+    return Finding("probe-unreachable", "warning", "", what, wanted, closed.reason, remedy, repairable=False)
+
+
+def _find_unseen(proving: Proving, places: Sequence[str]) -> None:
+    """After a failure nobody went on to look, so nothing is said then."""
+    proof, spec = proving.proof, proving.spec
+    if proof.failures or not proof.rows:
+        return
+    held = proving.held()
+    holder = held.get(master(spec, held)) if held else None
+    seen = reach.Seen(proof.rows, holder, proving.given.counts, places)
+    reached = {(label(row), row["real_server"]) for row in proof.rows}
+    for number, side in enumerate(spec.sides):
+        wanted = {one for turns in proving.turns.values() for one in turns[number].wanted}
+        proof.unseen += reach.unseen(spec, side.family, sorted(wanted - reached), seen)
+    for one in proof.unseen:
+        proving.report.unseen(one.to_json())
 
 
 def in_words(proof: Proof) -> str:
@@ -170,12 +280,15 @@ def in_words(proof: Proof) -> str:
     if proof.failures:
         row = proof.failures[0]
         through = f" on {row['real_server']}" if row["real_server"] else ""
-        return f"FTP in mode {label(row)}{through} failed at {failure(row)}"
-    if proof.unseen:
-        missing = ", ".join(f"{kind} on {name}" for kind, name in proof.unseen)
-        return (
-            f"No session reached: {missing}. Persistence keeps a client on its server: give the probe host more "
-            "source addresses."
-        )
+        reason = f" {row['why']['reason']}" if row.get("why") else ""
+        return f"FTP in mode {label(row)}{through} failed at {failure(row)}.{reason}"
+    if not proof.rows:
+        return "No FTP session was made: " + "; ".join(one.reason for one in proof.closed)
+    if proof.missing:
+        missing = ", ".join(f"{one.kind} on {one.real_server}" for one in proof.missing)
+        return f"No session reached: {missing}. {proof.missing[0].reason}"
     kinds = ", ".join(dict.fromkeys(label(row) for row in proof.rows))
-    return f"{len(proof.rows)} FTP sessions in {kinds} worked on every real server."
+    places = list(dict.fromkeys(row["place"] for row in proof.rows))
+    where = f" from {' and '.join(places)}" if len(places) > 1 else ""
+    left = f" From {', '.join(one.name for one in proof.closed)} none could be made." if proof.closed else ""
+    return f"{len(proof.rows)} FTP sessions in {kinds}{where} worked on every real server.{left}"

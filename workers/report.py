@@ -79,6 +79,10 @@ class Report:
     def session(self, row: dict[str, Any]) -> None:
         self._emit(Event("session", PAIR, row))
 
+    def unseen(self, row: dict[str, Any]) -> None:
+        """A real server that no session of a kind reached (lbftp.core.reach.Unseen)."""
+        self._emit(Event("unseen", PAIR, row))
+
     def finding(self, finding: Finding, *, repaired: bool = False) -> None:
         self._emit(Event("finding", finding.router, {**finding.to_json(), "repaired": repaired}))
 

@@ -182,16 +182,23 @@ def _prove(rollout: Rollout, pair: Pair) -> None:
     with rollout.report.doing(PAIR, *_PAIR_STEPS[0][:2]):
         rollout.after = settle(rollout, pair)
     id_, title = _PAIR_STEPS[1][:2]
-    probe = rollout.job.probe
-    if probe is None:
+    if not rollout.job.probes:
         rollout.report.step(PAIR, (id_, title), "skipped")
         rollout.report.note("warning", "No probe host is set for this cluster, so no FTP session proved the change.")
         return
     with rollout.report.doing(PAIR, id_, title):
-        rollout.proof = prove(rollout.spec, probe, pair, rollout.report, rollout.limits)
-        if rollout.proof.failures:
+        rollout.proof = prove(
+            rollout.spec,
+            rollout.job.probes,
+            pair,
+            rollout.report,
+            rollout.limits,
+            look=lambda: rollout.after,
+            run_id=rollout.job.run_id,
+        )
+        if rollout.proof.failures or not rollout.proof.rows:
             raise ProofFailed(in_words(rollout.proof))
-    if rollout.proof.unseen:
+    if rollout.proof.missing:
         rollout.report.note("warning", in_words(rollout.proof))
 
 

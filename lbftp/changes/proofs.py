@@ -54,18 +54,19 @@ class Proof:
 
     @property
     def servers(self) -> dict[str, bool]:
-        """Real server -> whether the last session with it of every kind was good."""
-        last = {(s.get("real_server"), label(s)): bool(s["ok"]) for s in self.sessions if s.get("real_server")}
-        return {str(name): all(ok for (n, _), ok in last.items() if n == name) for name, _ in last}
+        """Real server -> whether the last session with it of every kind was good, from every place."""
+        mine = [s for s in self.sessions if s.get("real_server")]
+        last = {(s["real_server"], label(s), s.get("place")): bool(s["ok"]) for s in mine}
+        return {str(name): all(ok for (n, _, _), ok in last.items() if n == name) for name, _, _ in last}
 
     def _kind(self, kind: str) -> ModeProof:
         mine = [s for s in self.sessions if label(s) == kind]
         ours = kind in {label(k) for k in self.kinds}
         if not mine:
             return ModeProof(kind, "idle", f"{kind} was not tried yet", ours)
-        # The last session with a server counts: an earlier one may have met a router that was still reloading.
-        last = {s.get("real_server") or "": s for s in mine}
-        reached = sorted(name for name, s in last.items() if name and s["ok"])
+        # The last session with a server from a place counts: an earlier one may have met a router that still reloaded.
+        last = {(s.get("real_server") or "", s.get("place")): s for s in mine}
+        reached = sorted({name for (name, _), s in last.items() if name and s["ok"]})
         if bad := next((s for s in last.values() if not s["ok"]), None):
             reason = bad.get("message") or bad.get("stage") or "no reason given"
             return ModeProof(kind, "bad", f"{kind} failed: {reason}", ours)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from lbftp.core.sessions import label, order
+from lbftp.changes.sessions_of_run import Session, TableRow, reasons, servers, table
 
 _OVER: Final = ("done", "failed", "skipped")
 # What is kept of one step's output for the page; the events keep all of it.
@@ -84,34 +84,6 @@ class Phase:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One FTP session. `kind` is its kind of client in words, `place` sorts kinds; `stage` tells how far it came,
-    `seconds` how long it took (None: unknown); `control` and `data` say who connected to whom."""
-
-    mode: str
-    kind: str
-    place: tuple[Any, ...]
-    real_server: str
-    ok: bool
-    source: str = ""
-    seconds: float | None = None
-    data_from: str = ""
-    stage: str = ""
-    message: str = ""
-    control: str = ""
-    data: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TableRow:
-    """One kind of client; `cells` stand in the order of `RunView.real_servers`, None where no session reached it."""
-
-    kind: str
-    cells: tuple[Session | None, ...]
-    failed: tuple[Session, ...]
-
-
 @dataclass(slots=True)
 class RunView:
     """Everything there is to show. `last_seq` is 0 for events without a number; `end` is {} until the run is over."""
@@ -119,6 +91,7 @@ class RunView:
     phases: list[Phase] = field(default_factory=list)
     lanes: list[Lane] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
+    unseen: list[dict[str, Any]] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
     end: dict[str, Any] = field(default_factory=dict)
@@ -151,19 +124,25 @@ class RunView:
 
     @property
     def real_servers(self) -> list[str]:
-        return sorted({s.real_server for s in self.sessions if s.real_server})
+        return servers(self.sessions, self.unseen)
+
+    @property
+    def places(self) -> list[str]:
+        """Where sessions were made from."""
+        return sorted({s.place for s in self.sessions if s.place})
+
+    @property
+    def uploads(self) -> bool:
+        """Whether sessions put files on the servers."""
+        return any(s.uploaded for s in self.sessions)
+
+    @property
+    def reasons(self) -> list[tuple[str, list[str], str]]:
+        return reasons(self.unseen)
 
     @property
     def table(self) -> list[TableRow]:
-        """Kinds in their usual order; the last session of a kind with a server counts."""
-        kinds = {s.kind: s.place for s in self.sessions}
-        return [self._row(kind) for kind in sorted(kinds, key=lambda k: kinds[k])]
-
-    def _row(self, kind: str) -> TableRow:
-        mine = [s for s in self.sessions if s.kind == kind]
-        last = {s.real_server: s for s in mine}
-        cells = tuple(last.get(server) for server in self.real_servers)
-        return TableRow(kind, cells, tuple(s for s in mine if not s.ok and not s.real_server))
+        return table(self.sessions, self.unseen)
 
 
 def fold(events: Iterable[EventLike], view: RunView | None = None) -> RunView:
@@ -199,22 +178,11 @@ def _output(view: RunView, router: str, data: dict[str, Any]) -> None:
 
 
 def _session(view: RunView, _router: str, data: dict[str, Any]) -> None:
-    view.sessions.append(
-        Session(
-            mode=data["mode"],
-            kind=label(data),
-            place=order(data),
-            real_server=data.get("real_server") or "",
-            ok=bool(data["ok"]),
-            source=data.get("source") or "",
-            seconds=data.get("seconds"),
-            data_from=data.get("data_from") or "",
-            stage=data.get("stage") or "",
-            message=data.get("message") or "",
-            control=data.get("control") or "",
-            data=data.get("data") or "",
-        )
-    )
+    view.sessions.append(Session(data))
+
+
+def _unseen(view: RunView, _router: str, data: dict[str, Any]) -> None:
+    view.unseen.append(data)
 
 
 def _finding(view: RunView, router: str, data: dict[str, Any]) -> None:
@@ -250,6 +218,7 @@ _FOLD: Final[dict[str, Callable[[RunView, str, dict[str, Any]], None]]] = {
     "step": _step,
     "output": _output,
     "session": _session,
+    "unseen": _unseen,
     "finding": _finding,
     "note": _note,
     "guard": _guard,

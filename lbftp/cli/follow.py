@@ -10,7 +10,7 @@ from lbftp.changes.errors import ServiceError
 from lbftp.changes.models import Run, RunEvent
 from lbftp.cli.ask import Ask
 from lbftp.core.program import CHECKPOINTS
-from lbftp.core.sessions import label
+from lbftp.core.sessions import label, measured
 
 _LOOK_EVERY: Final = 0.3
 _ENDED: Final = (Run.State.SUCCEEDED, Run.State.FAILED, Run.State.ERRORED, Run.State.CANCELLED)
@@ -48,9 +48,8 @@ def lines(event: RunEvent) -> Iterator[str]:
         yield f"{where}{title}: {data['state']}{_took(data)} {words}".rstrip()
     elif event.kind == "output":
         yield from (f"{where}  | {text}" for text in str(data["text"]).splitlines())
-    elif event.kind == "session":
-        verdict = "ok" if data["ok"] else f"FAILED {data.get('stage') or ''} {data.get('message') or ''}".rstrip()
-        yield f"{label(data)} {data.get('real_server') or '(no real server)'}: {verdict}{_took(data)}"
+    elif proven := _PROOF.get(event.kind):
+        yield from proven(data)
     elif event.kind == "finding":
         yield f"{where}{finding(data)}"
     elif event.kind == "note":
@@ -62,6 +61,30 @@ def lines(event: RunEvent) -> Iterator[str]:
         yield f"{where}by hand, as root: sh {CHECKPOINTS}/{data['name']}/restore"
     elif event.kind == "end":
         yield f"== {data['state']}: {data['outcome']}"
+
+
+def _session(data: dict[str, Any]) -> Iterator[str]:
+    """A session in a line, and if it failed everything that helps to see why."""
+    place = f" from {data['place']}" if data.get("place") else ""
+    server = data.get("real_server") or "(no real server)"
+    if data["ok"]:
+        yield f"{label(data)} {server}{place}: ok{_took(data)}{measured(data)}"
+        return
+    verdict = f"FAILED {data.get('stage') or ''} {data.get('message') or ''}".rstrip()
+    yield f"{label(data)} {server}{place}: {verdict}{_took(data)}"
+    for name in ("command", "reply", "control", "data"):
+        if data.get(name):
+            yield f"  {name}: {data[name]}"
+    if why := data.get("why"):
+        yield f"  why: {why['reason']} (look at: {why['hop']})"
+
+
+def _unseen(data: dict[str, Any]) -> Iterator[str]:
+    kind = f" by {data['kind']}" if data["kind"] else ""
+    yield f"{data['real_server']} was not reached{kind}: {data['reason']}"
+
+
+_PROOF: Final = {"session": _session, "unseen": _unseen}
 
 
 def finding(data: dict[str, Any]) -> str:

@@ -49,19 +49,8 @@ def run_data(run: Run) -> dict[str, Any]:
         "started_at": run.started_at,
         "ended_at": run.ended_at,
         "findings": view.findings,
-        "sessions": [
-            {
-                "mode": s.mode,
-                "kind": s.kind,
-                "real_server": s.real_server,
-                "ok": s.ok,
-                "seconds": s.seconds,
-                "message": s.message,
-                "control": s.control,
-                "data": s.data,
-            }
-            for s in view.sessions
-        ],
+        "sessions": [s.to_json() for s in view.sessions],
+        "unseen": view.unseen,
         "failed_steps": [{"router": r, "step": s.id, "message": s.message} for r, s in view.failed_steps],
         "result": run.result,
     }

@@ -19,7 +19,8 @@ from lbftp.core.job import GUARD_BOUNDS
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
 from lbftp.web.forms import ServiceForm
 
-_PLAIN: Final = ("name", "comment", "probe_host", "probe_account", "probe_path", *BESIDE)
+_PROBE: Final = ("probe_hosts", "probe_worker", "probe_account", "probe_path", "probe_upload_folder")
+_PLAIN: Final = ("name", "comment", *_PROBE, *BESIDE)
 # Draft field -> prefix of the boxes to tick; which number has to be given with a tick; its range.
 _KINDS: Final = {"routers": ("router", "priority", (1, 254)), "real_servers": ("server", "weight", (0, 65535))}
 # Settings that the chosen mode or forwarding has no use for are hidden by these classes (lbftp.css).
@@ -75,7 +76,14 @@ class ClusterForm(ServiceForm):
         help_text="Lower-case letters, digits, hyphens. It becomes part of file and chain names.",
     )
     comment = forms.CharField(max_length=200, required=False, help_text="For colleagues: what it serves, whom to ask.")
-    probe_host = forms.ModelChoiceField(ProbeHost.objects.none(), required=False, empty_label="none")
+    probe_hosts = forms.ModelMultipleChoiceField(
+        ProbeHost.objects.none(), label="Probe hosts", required=False, widget=forms.CheckboxSelectMultiple
+    )
+    probe_worker = forms.BooleanField(
+        label="From the worker's own machine as well",
+        required=False,
+        help_text="Only where it can reach the virtual address: a session that fails there is a failed session.",
+    )
     probe_account = forms.ModelChoiceField(
         Credential.objects.none(), label="FTP account", required=False, empty_label="none"
     )
@@ -85,6 +93,13 @@ class ClusterForm(ServiceForm):
         required=False,
         widget=forms.TextInput({**MONO, "placeholder": "pub/probe.bin"}),
         help_text="Every real server has to hold it, with the same content.",
+    )
+    probe_upload_folder = forms.CharField(
+        label="Folder to upload into",
+        max_length=200,
+        required=False,
+        widget=forms.TextInput({**MONO, "placeholder": "incoming"}),
+        help_text="Each session puts a small file there, fetches it, compares and deletes it. Empty: no uploads.",
     )
     guard_seconds = forms.IntegerField(
         label="Guard (s)",
@@ -103,7 +118,7 @@ class ClusterForm(ServiceForm):
         self.fields |= fields.build()
         self.fields["group"] = _group_field(team, cluster)
         self._add_machines()
-        self.fields["probe_host"].queryset = team.probehosts.all()  # type: ignore[attr-defined]
+        self.fields["probe_hosts"].queryset = team.probehosts.all()  # type: ignore[attr-defined]
         passwords = team.credentials.filter(kind=Credential.Kind.PASSWORD)
         self.fields["probe_account"].queryset = passwords  # type: ignore[attr-defined]
         self.initial = {**_initial(cluster, self), **self.initial}
@@ -233,11 +248,16 @@ def _free(team: Team, guide: dict[str, Any]) -> dict[str, int]:
     return {name: next(n for n in range(guide[name], 1 << 16) if n not in used) for name, used in taken.items()}
 
 
+def _plain(cluster: Cluster) -> dict[str, Any]:
+    values = {name: getattr(cluster, name) for name in _PLAIN}
+    return {**values, "probe_hosts": [host.pk for host in cluster.probe_hosts.all()]}
+
+
 def _initial(cluster: Cluster | None, form: ClusterForm) -> dict[str, Any]:
     """What the fields show before anybody types: the draft, or the guide's values and the obvious choices."""
     draft = complete(cluster.draft if cluster else {})
     first = fields.flat(draft)
-    first |= {name: getattr(cluster, name) for name in _PLAIN} if cluster else {**_free(form.team, first), **BESIDE}
+    first |= _plain(cluster) if cluster else {**_free(form.team, first), **BESIDE}
     for part, (kind, _, _) in _KINDS.items():
         there = {item["name"]: item for item in draft[part]}
         rows = form.machines[part]

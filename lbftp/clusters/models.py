@@ -34,10 +34,14 @@ class Cluster(models.Model):
     master = models.CharField(max_length=32, blank=True, help_text="Name of the router last seen holding the VIP.")
     applied = models.ForeignKey("Revision", null=True, on_delete=models.PROTECT, related_name="+")
     approvals_required = models.PositiveSmallIntegerField(default=1)
-    probe_host = models.ForeignKey(ProbeHost, null=True, blank=True, on_delete=models.PROTECT, related_name="clusters")
+    probe_hosts = models.ManyToManyField(ProbeHost, blank=True, related_name="clusters")
+    probe_worker = models.BooleanField(default=False, help_text="Sessions are made from the worker's machine as well.")
     probe_account = models.ForeignKey(Credential, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     probe_path = models.CharField(
         max_length=200, blank=True, help_text="A file every real server holds, to be fetched."
+    )
+    probe_upload_folder = models.CharField(
+        max_length=200, blank=True, help_text="Where sessions put a file, fetch it again and delete it; empty: nowhere."
     )
 
     guard_seconds = models.PositiveSmallIntegerField(

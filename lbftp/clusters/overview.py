@@ -65,6 +65,12 @@ class Overview:
         return [(section.title, summary.text, summary.changed) for section, summary in found]
 
     @property
+    def places(self) -> list[str]:
+        """Where FTP sessions are made from."""
+        names = [host.name for host in self.cluster.probe_hosts.all()]
+        return names + (["the worker"] if self.cluster.probe_worker else [])
+
+    @property
     def ports(self) -> str:
         return ", ".join(map(str, ports(self.draft)))
 

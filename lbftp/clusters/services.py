@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from django.contrib.auth.models import User
@@ -21,7 +22,8 @@ from lbftp.inventory.models import Credential, ProbeHost
 # No quotes, braces, semicolons, dollar signs, backslashes or line breaks: a comment may end up beside configuration.
 _COMMENT: Final = re.compile(r"[\w .,:/()+@#%&=!?*-]{0,200}")
 _PATH: Final = re.compile(r"[\w./+@=-]{0,200}")
-_PROBE_FIELDS: Final = ("host", "account", "path")
+# `host` is from when there was one; a file of then still loads.
+_PROBE_FIELDS: Final = ("hosts", "worker", "account", "path", "upload_folder")
 # What a file holds beside the draft.
 _BESIDE: Final = ("name", "comment", "guard_seconds", "probe")
 
@@ -34,9 +36,11 @@ def save_draft(  # noqa: PLR0913 - the form's fields
     name: str,
     comment: str,
     draft: dict[str, Any],
-    probe_host: ProbeHost | None,
     probe_account: Credential | None,
     probe_path: str,
+    probe_hosts: Iterable[ProbeHost] = (),
+    probe_worker: bool = False,
+    probe_upload_folder: str = "",
     guard_seconds: int = GUARD_SECONDS,
 ) -> Cluster:
     """Creates a cluster (None) or edits its draft. Whoever changes the spec is remembered as an editor.
@@ -45,8 +49,10 @@ def save_draft(  # noqa: PLR0913 - the form's fields
     """
     require(user, team, Role.OPERATOR)
     draft = complete({k: v for k, v in draft.items() if k != "name"})
-    _check(name, comment, draft, probe_path)
-    _check_probe(team, probe_host, probe_account)
+    _check(name, comment, draft)
+    hosts = tuple(probe_hosts)
+    _check_probe(team, hosts, probe_account)
+    _check_paths(probe_path=probe_path, probe_upload_folder=probe_upload_folder)
     _check_guard(guard_seconds)
     with transaction.atomic():
         # As it is stored now: whoever edits an old copy has changed what others saved meanwhile.
@@ -54,9 +60,10 @@ def save_draft(  # noqa: PLR0913 - the form's fields
         changed = (row.name, row.draft) != (name, draft)
         _check_rename(row, team, name)
         row.name, row.comment, row.draft = name, comment, draft
-        row.probe_host, row.probe_account, row.probe_path = probe_host, probe_account, probe_path
+        row.probe_account, row.probe_path = probe_account, probe_path
+        row.probe_worker, row.probe_upload_folder = probe_worker, probe_upload_folder
         row.guard_seconds = guard_seconds
-        return _store(row, user if changed else None)
+        return _store(row, hosts, user if changed else None)
 
 
 def load(*, user: User, team: Team, data: object) -> Cluster:
@@ -87,9 +94,11 @@ def load(*, user: User, team: Team, data: object) -> Cluster:
 def dump(cluster: Cluster) -> dict[str, Any]:
     """The draft as `load` takes it, fields in a fixed order. No secret is in it."""
     probe = {
-        "host": cluster.probe_host.name if cluster.probe_host else None,
+        "hosts": [host.name for host in cluster.probe_hosts.all()],
+        "worker": cluster.probe_worker,
         "account": cluster.probe_account.name if cluster.probe_account else None,
         "path": cluster.probe_path,
+        "upload_folder": cluster.probe_upload_folder,
     }
     data: dict[str, Any] = {"name": cluster.name, "comment": cluster.comment}
     data |= {field: cluster.draft[field] for field in DRAFT_FIELDS if field in cluster.draft}
@@ -108,7 +117,7 @@ def set_approvals_required(*, user: User, cluster: Cluster, number: int) -> None
     cluster.save(update_fields=["approvals_required"])
 
 
-def _check(name: str, comment: str, draft: dict[str, Any], probe_path: str) -> None:
+def _check(name: str, comment: str, draft: dict[str, Any]) -> None:
     try:
         check_values(draft, cluster_name(name))
     except SpecError as error:
@@ -116,15 +125,20 @@ def _check(name: str, comment: str, draft: dict[str, Any], probe_path: str) -> N
     if not _COMMENT.fullmatch(comment):
         remedy = "Use up to 200 letters, digits, spaces and .,:/()+@#%&=!?*- on one line."
         raise Invalid.at("comment", "It holds a character that is not allowed, or is too long.", remedy)
-    if not _PATH.fullmatch(probe_path) or ".." in probe_path:
-        raise Invalid.at(
-            "probe_path", "It is not a plain path.", "Give a path on the FTP servers such as pub/probe.bin."
-        )
 
 
-def _check_probe(team: Team, host: ProbeHost | None, account: Credential | None) -> None:
-    if (host and host.team_id != team.pk) or (account and account.team_id != team.pk):
-        raise Refused("The probe host and the FTP account have to belong to the cluster's team.")
+def _check_paths(**paths: str) -> None:
+    for field, path in paths.items():
+        if not _PATH.fullmatch(path) or ".." in path:
+            remedy = (
+                "Give a path on the FTP servers such as pub/probe.bin, a folder such as incoming or . (the account's)."
+            )
+            raise Invalid.at(field, "It is not a plain path.", remedy)
+
+
+def _check_probe(team: Team, hosts: Sequence[ProbeHost], account: Credential | None) -> None:
+    if any(host.team_id != team.pk for host in hosts) or (account and account.team_id != team.pk):
+        raise Refused("The probe hosts and the FTP account have to belong to the cluster's team.")
     if account and account.kind != Credential.Kind.PASSWORD:
         raise Invalid.at("probe_account", "It is a private key.", "FTP needs a user name with a password.")
 
@@ -147,11 +161,13 @@ def _check_rename(cluster: Cluster, team: Team, name: str) -> None:
         raise Invalid.at("name", f"{cluster.name} was proposed before and keeps its name.", remedy)
 
 
-def _store(row: Cluster, editor: User | None) -> Cluster:
-    columns = ["name", "comment", "draft", "probe_host", "probe_account", "probe_path", "guard_seconds"]
+def _store(row: Cluster, hosts: Sequence[ProbeHost], editor: User | None) -> Cluster:
+    columns = ["name", "comment", "draft", "guard_seconds"]
+    columns += ["probe_worker", "probe_account", "probe_path", "probe_upload_folder"]
     try:
         with transaction.atomic():
             row.save(update_fields=columns if row.pk else None)
+            row.probe_hosts.set(hosts)
             if editor is not None:
                 row.draft_editors.add(editor)
     except IntegrityError as error:
@@ -161,13 +177,21 @@ def _store(row: Cluster, editor: User | None) -> Cluster:
 
 
 def _probe(team: Team, given: Any) -> dict[str, Any]:
-    if not isinstance(given, dict) or set(given) - set(_PROBE_FIELDS):
+    if not isinstance(given, dict) or set(given) - {*_PROBE_FIELDS, "host"}:
         raise Invalid.at("probe", "It has the wrong form.", f"Give a mapping with {', '.join(_PROBE_FIELDS)}.")
-    host, account = given.get("host"), given.get("account")
+    hosts, account, worker = given.get("hosts") or [], given.get("account"), given.get("worker") or False
+    if not isinstance(hosts, list) or not isinstance(worker, bool):
+        field = "worker" if isinstance(hosts, list) else "hosts"
+        raise Invalid.at(
+            f"probe.{field}", "It has the wrong form.", "Give a list of hosts, and true or false for worker."
+        )
+    names = [*hosts, *([given["host"]] if given.get("host") else [])]
     return {
-        "probe_host": _named(ProbeHost, team, "probe.host", host) if host else None,
+        "probe_hosts": [_named(ProbeHost, team, "probe.hosts", name) for name in names],
+        "probe_worker": worker,
         "probe_account": _named(Credential, team, "probe.account", account) if account else None,
         "probe_path": str(given.get("path") or ""),
+        "probe_upload_folder": str(given.get("upload_folder") or ""),
     }
 
 

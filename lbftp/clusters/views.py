@@ -17,7 +17,7 @@ from lbftp.clusters.specs import check_draft, spec_of_draft
 from lbftp.core.spec import from_json
 from lbftp.web.acting import person, sent, team_for, teams_with
 
-_CLUSTERS = Cluster.objects.select_related("team", "applied", "probe_host", "probe_account")
+_CLUSTERS = Cluster.objects.select_related("team", "applied", "probe_account")
 # Where problems of the spec are shown, if not at a field of their own name.
 _PLACES = {
     "priority": "routers",

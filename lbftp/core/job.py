@@ -37,13 +37,22 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Where FTP sessions are made from, as whom, and which file they fetch. `sources`: addresses to connect from."""
+    """One place that FTP sessions are made from, as whom, and which file they fetch ('': none).
 
-    access: Access
+    `access` is a probe host's, None for the worker itself; `sources`: addresses to connect from; `upload`: a folder on
+    the FTP servers where a file may be put and deleted, '' for none.
+    """
+
+    access: Access | None
     sources: tuple[str, ...]
     username: str
     path: str
     password: str = field(default="", repr=False)
+    upload: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.access.name if self.access else "the worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,7 @@ class Job:
     previous: ClusterSpec | None = None
     approved_digest: str = ""
     routers: tuple[Access, ...] = ()
-    probe: Probe | None = None
+    probes: tuple[Probe, ...] = ()
     others: tuple[ClusterSpec, ...] = ()
     reapply: bool = False
     target: Access | None = None
@@ -89,6 +98,11 @@ class Look:
     fence: int
     access: Access
     specs: Mapping[int, ClusterSpec]
+
+    @property
+    def probe(self) -> Probe | None:
+        """The first probe host; None if there is none, whether or not the worker itself makes sessions."""
+        return next((probe for probe in self.probes if probe.access), None)
 
 
 @dataclass(frozen=True, slots=True)

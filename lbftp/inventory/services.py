@@ -250,7 +250,9 @@ def _secret(kind: str, secret: str) -> str:
 
 
 def clusters_with(thing: Model) -> list[Cluster]:
-    """The clusters whose draft names this router or real server."""
+    """The clusters whose draft names this router or real server, or whose sessions are made from this probe host."""
+    if isinstance(thing, ProbeHost):
+        return list(thing.clusters.all())
     part = {Router: "routers", RealServer: "real_servers"}.get(type(thing))
     if part is None:
         return []

@@ -24,6 +24,7 @@ VIP = "192.0.2.100"
 ROUTERS = {"r1": 150, "r2": 100}
 SERVERS = {"ftp1": "10.0.50.11", "ftp2": "10.0.50.12"}
 FTP_USER, FTP_PASSWORD, FTP_PATH = "ftpuser", "lab-ftp-password", "probe.bin"
+UPLOADS = "."
 SOURCES = [f"192.0.2.{last}" for last in range(50, 58)]
 DRAFT = {
     "vip": VIP,
@@ -111,7 +112,8 @@ def define(scene: Scene, account: Credential) -> Cluster:
         name="ftp",
         comment="Demonstration",
         draft={**draft_defaults(), **DRAFT},
-        probe_host=scene.probes["client"],
+        probe_hosts=[scene.probes["client"]],
         probe_account=account,
         probe_path=FTP_PATH,
+        probe_upload_folder=UPLOADS,
     )

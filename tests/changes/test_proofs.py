@@ -28,6 +28,14 @@ def test_every_promised_kind_is_there_before_it_was_tried() -> None:
     assert list(states(Proof())) == ["PASV", "EPSV", "PORT", "EPRT"]
 
 
+def test_what_fails_from_one_place_is_not_made_good_by_another() -> None:
+    rows = [{**session("PASV", "ftp1", ok=False), "place": "east"}, {**session("PASV", "ftp1"), "place": "west"}]
+    proof = Proof(sessions=rows)
+    assert (states(proof)["PASV"], proof.servers) == ("bad", {"ftp1": False})
+    again = {**session("PASV", "ftp1"), "place": "east"}
+    assert states(Proof(sessions=[*rows, again]))["PASV"] == "ok"
+
+
 def test_one_kind_that_fails_makes_its_mode_bad_and_its_server_unproven() -> None:
     rows = [session(m, s, t) for m in ("PASV", "EPSV") for s in ("ftp1", "ftp2") for t in ("none", "explicit")]
     assert [m.state for m in Proof(sessions=rows, kinds=TLS).brief] == ["ok", "ok"]

@@ -15,6 +15,7 @@ from lbftp.clusters.models import Cluster
 from lbftp.compliance.models import FindingRow
 from lbftp.core.job import Event
 from lbftp.core.spec import from_json
+from lbftp.inventory.models import ProbeHost
 from tests.conftest import Race
 from tests.worlds import (
     CANARY_FTP,
@@ -271,6 +272,22 @@ def test_the_job_of_an_apply_is_complete(world: World) -> None:
     assert (job.probe.username, job.probe.password, job.probe.path) == ("probe", CANARY_FTP, "pub/probe.bin")
     for secret in (CANARY_KEY, CANARY_SUDO, CANARY_FTP):
         assert secret not in repr(job)
+
+
+def test_sessions_are_made_from_every_probe_host_and_from_the_worker_if_it_is_to(world: World) -> None:
+    other = ProbeHost.objects.create(
+        team=world.team, name="branch", address="127.0.0.1", credential=world.key, source_addresses=["192.0.2.60"]
+    )
+    world.cluster.probe_hosts.add(other)
+    Cluster.objects.filter(pk=world.cluster.pk).update(probe_worker=True, probe_upload_folder="incoming")
+    applied(world)
+    job = claimed(services.verify(user=world.bob, cluster=world.cluster))
+    assert [(p.name, p.sources, p.upload) for p in job.probes] == [
+        ("branch", ("192.0.2.60",), "incoming"), ("client", (), "incoming"), ("the worker", (), "incoming"),
+    ]  # fmt: skip
+    assert CANARY_FTP not in repr(job.probes)
+    Cluster.objects.filter(pk=world.cluster.pk).update(probe_account=None)
+    assert claimed(services.verify(user=world.bob, cluster=world.cluster)).probes == ()
 
 
 def test_the_job_after_an_apply_knows_what_is_applied(world: World) -> None:

@@ -18,7 +18,7 @@ HOSTILE = ["a\nb", 'a"b', "a{b", "a}b", "a;b", "$(reboot)", "a`b`", "a\\b", "a'b
 def save(world: World, **changes: Any) -> Cluster:
     values: dict[str, Any] = {
         "user": world.alice, "team": world.team, "cluster": world.cluster, "name": "web", "comment": "",
-        "draft": draft(), "probe_host": None, "probe_account": None, "probe_path": "",
+        "draft": draft(), "probe_account": None, "probe_path": "",
     }  # fmt: skip
     return services.save_draft(**{**values, **changes})
 
@@ -34,6 +34,7 @@ def test_hostile_text_is_refused_in_every_field(world: World, text: str) -> None
     assert field_of(world, name=text) == "name"
     assert field_of(world, comment=text) == "comment"
     assert field_of(world, probe_path=text) == "probe_path"
+    assert field_of(world, probe_upload_folder=text) == "probe_upload_folder"
     assert field_of(world, draft=draft(vip=text)) == "vip"
     assert field_of(world, draft=draft(floating=text)) == "floating"
     assert field_of(world, draft=draft(internal_network=text)) == "internal_network"
@@ -91,9 +92,8 @@ def test_dump_and_load_are_the_same_cluster(world: World) -> None:
     before = Cluster.objects.get(pk=world.cluster.pk)
     after = services.load(user=world.bob, team=world.team, data=data)
     assert (after.pk, after.draft, after.comment) == (before.pk, before.draft, before.comment)
-    assert (after.probe_host, after.probe_account, after.probe_path) == (
-        before.probe_host, before.probe_account, before.probe_path,
-    )  # fmt: skip
+    assert (after.probe_account, after.probe_path) == (before.probe_account, before.probe_path)
+    assert [host.name for host in after.probe_hosts.all()] == ["client"]
     assert world.bob not in after.draft_editors.all()
 
 
@@ -119,7 +119,11 @@ def test_load_creates_with_the_guides_values(world: World) -> None:
         (["web"], "cluster"),
         ({"name": "web", "vips": 1}, "vips"),
         ({"name": "web", "probe": "client"}, "probe"),
-        ({"name": "web", "probe": {"host": "nowhere"}}, "probe.host"),
+        ({"name": "web", "probe": {"host": "nowhere"}}, "probe.hosts"),
+        ({"name": "web", "probe": {"hosts": ["client", "nowhere"]}}, "probe.hosts"),
+        ({"name": "web", "probe": {"hosts": "client"}}, "probe.hosts"),
+        ({"name": "web", "probe": {"worker": "maybe"}}, "probe.worker"),
+        ({"name": "web", "probe": {"upload_folder": "../etc"}}, "probe_upload_folder"),
         ({"name": "web", "probe": {"account": "nobody"}}, "probe.account"),
         ({"vip": "192.0.2.100"}, "name"),
         ({"name": True}, "name"),

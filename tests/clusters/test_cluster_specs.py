@@ -164,7 +164,7 @@ def test_defaults_are_the_guides(world: World) -> None:
     assert (defaults["mark"], defaults["passive"]) == (21, {"low": 10000, "high": 20000})
     cluster = save_draft(
         user=world.bob, team=world.team, cluster=None, name="new", comment="", draft=defaults,
-        probe_host=None, probe_account=None, probe_path="",
+        probe_account=None, probe_path="",
     )  # fmt: skip
     assert cluster.draft == defaults
 

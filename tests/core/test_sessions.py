@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lbftp.core.promise import kinds, promised
-from lbftp.core.sessions import kind_row, label, order
+from lbftp.core.sessions import kind_row, label, measured, order, rate
 from tests.core.cases import guide
 
 NAMES: dict[str, dict[str, Any]] = {
@@ -30,6 +30,13 @@ def test_what_is_usual_is_left_out(name: str) -> None:
 
 def test_the_guide_s_kinds_are_its_four_modes() -> None:
     assert [label(kind_row(client)) for client in promised(guide())] == ["PASV", "EPSV", "PORT", "EPRT"]
+
+
+def test_what_was_measured_is_said_in_units_for_people() -> None:
+    assert measured({"mode": "PASV"}) == ""
+    row = {"times": {"connect": 0.0041, "login": 1.25}, "rates": {"up": 999}}
+    assert measured(row) == ", connect 4 ms, log-in 1250 ms, up 999 B/s"
+    assert [rate(n) for n in (0, 1000, 999_949, 3_100_000)] == ["0 B/s", "1.0 kB/s", "999.9 kB/s", "3.1 MB/s"]
 
 
 def test_every_kind_has_a_name_of_its_own_and_keeps_its_place() -> None:

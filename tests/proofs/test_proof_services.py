@@ -151,7 +151,7 @@ def test_nothing_is_proven_of_a_cluster_that_is_not_applied(world: World) -> Non
 
 
 def test_a_failover_needs_somebody_who_makes_sessions(ready: World) -> None:
-    Cluster.objects.update(probe_host=None)
+    ready.cluster.probe_hosts.clear()
     ready.cluster.refresh_from_db()
     with pytest.raises(Refused, match="probe host"):
         proposing.failover(user=ready.bob, cluster=ready.cluster)

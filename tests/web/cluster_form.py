@@ -36,7 +36,7 @@ def typed(world: World, **changes: Any) -> Sent:
         "vrid": "31",
         "internal_vrid": "32",
         f"weight-{world.ftp1.pk}": "3",
-        "probe_host": str(world.client.pk),
+        "probe_hosts": [str(world.client.pk)],
         "probe_account": str(world.account.pk),
         "probe_path": "pub/probe.bin",
     }

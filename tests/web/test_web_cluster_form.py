@@ -10,6 +10,7 @@ from lbftp.clusters.drafts import MACHINES, draft_defaults
 from lbftp.clusters.fields import PATHS, flat, nested
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.sections import BESIDE, SECTIONS
+from lbftp.inventory.models import ProbeHost
 from tests.web.cluster_form import typed, untouched
 from tests.web.conftest import As
 from tests.worlds import World, applied, draft, draft6, edit
@@ -54,8 +55,30 @@ def test_a_cluster_is_defined(world: World, browse: As) -> None:
     vrrp, servers = {"vrid": 31, "internal_vrid": 32}, [{"name": "ftp1", "weight": 3}]
     wanted = draft(vip="192.0.2.110", floating="10.0.50.5", mark=31, vrrp=vrrp, real_servers=servers)
     assert cluster.draft == wanted
-    assert (cluster.probe_host, cluster.probe_account) == (world.client, world.account)
+    assert (list(cluster.probe_hosts.all()), cluster.probe_account) == ([world.client], world.account)
     assert list(cluster.draft_editors.all()) == [world.bob]
+
+
+def test_probes_are_chosen_and_shown(world: World, browse: As) -> None:
+    other = ProbeHost.objects.create(team=world.team, name="branch", address="127.0.0.1", credential=world.key)
+    hosts = [str(other.pk), str(world.client.pk)]
+    sent = typed(world, probe_hosts=hosts, probe_worker="on", probe_upload_folder="incoming")
+    page = browse(world.bob).post(reverse("clusters:new"), sent)
+    cluster = Cluster.objects.get(name="media")
+    shown = browse(world.bob).get(page["Location"]).content.decode()
+    assert "branch, client, the worker as ftp" in shown
+    assert 'uploads into <span class="mono">incoming</span>' in shown
+    form = browse(world.bob).get(reverse("clusters:edit", args=[cluster.pk])).content.decode()
+    assert len(re.findall(r'name="probe_hosts"[^>]*checked', form)) == 2
+    wrong = {**sent, "probe_upload_folder": "../etc", "name": "other"}
+    refused = browse(world.bob).post(reverse("clusters:new"), wrong)
+    assert 'id="id_probe_upload_folder_error"' in refused.content.decode()
+    stranger = ProbeHost.objects.create(team=world.other_team, name="theirs", address="127.0.0.1", credential=world.key)
+    theirs = browse(world.bob).post(
+        reverse("clusters:new"), {**sent, "name": "other", "probe_hosts": [str(stranger.pk)]}
+    )
+    assert theirs.status_code == 422
+    assert not Cluster.objects.filter(name="other").exists()
 
 
 def test_nothing_typed_is_lost_when_it_is_refused(world: World, browse: As) -> None:

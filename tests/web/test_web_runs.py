@@ -141,6 +141,30 @@ def test_the_verification_table(world: World, browse: As) -> None:
     assert "not reached yet" in page
 
 
+def test_the_table_tells_places_times_reasons_and_what_was_not_reached(world: World, browse: As) -> None:
+    going = Going(world, browse)
+    times, rates = {"connect": 0.004, "login": 0.09, "first_byte": 1.25}, {"down": 3_100_000, "up": 12_000}
+    good = {"times": times, "rates": rates, "why": {}}
+    why = {"works": True, "reason": "It answered <552>: its disk is full.", "hop": "real server ftp1"}
+    going.record(_session("PASV", "ftp1", place="east", **good), _session("PASV", "ftp1", place="west", **good))
+    bad = {"stage": "STOR", "message": "552 <full>", "command": "STOR in/x", "reply": "552 <full>", "why": why}
+    ends = {"control": "192.0.2.50:4 > 192.0.2.100:21", "data": "192.0.2.50:5 > 192.0.2.100:10001"}
+    going.record(_session("EPSV", "ftp1", place="east", ok=False, left="in/x", **bad, **ends))
+    unseen = {"real_server": "ftp2", "reason": "Persistence of 300 s keeps <b>.", "planned": False}
+    going.record(*(Event("unseen", "", {"kind": kind, **unseen}) for kind in ("PASV", "EPSV")))
+    page = going.page()
+    assert "3 sessions from east, west: log in, list, upload, fetch, compare, delete" in page
+    assert "connect 4 ms, log-in 90 ms, first byte 1.2 s" in page
+    assert "3.1 MB/s" in page
+    assert "12.0 kB/s" in page
+    assert "<strong>real server ftp1</strong>: It answered &lt;552&gt;: its disk is full." in page
+    assert "left behind" in page
+    assert all(text.replace(">", "&gt;") in page for text in ends.values())
+    assert page.count("Persistence of 300 s keeps &lt;b&gt;.") == 1
+    assert re.search(r'<strong>ftp2</strong> <span class="mono small">PASV, EPSV</span>', page)
+    assert re.findall(r'<th scope="col">(\w+)</th>', page)[:3] == ["Client", "ftp1", "ftp2"]
+
+
 def test_findings_are_expected_against_found(world: World, browse: As) -> None:
     applied(world)
     run = comply(user=world.bob, cluster=world.cluster, reapply=False)

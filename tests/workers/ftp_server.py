@@ -19,6 +19,7 @@ def main(root: Path, folder: Path, program: Path, port: int, lines: list[str]) -
     files = folder / "files"
     files.mkdir()
     (files / "hello").write_text("hello\n")
+    (files / "incoming").mkdir()
     for path in (folder, files):
         path.chmod(0o755)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)

@@ -15,7 +15,9 @@ import pytest
 
 from ops.bootstrap import UNPACK_INTO
 from tests.workers.ftp_server import PASSWORD
-from workers.probe import program
+from workers import here
+from workers.errors import TimedOut
+from workers.places import program
 
 ROOT = Path(__file__).parents[2]
 AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
@@ -117,7 +119,7 @@ def test_another_address_in_the_answer_is_named_with_the_whole_way(tmp_path: Pat
     assert not row["ok"]
     assert row["reply"].startswith("227 Entering Passive Mode (127,0,0,9,")
     port = row["stage"].removeprefix("PASV connect to 127.0.0.9:")
-    assert row["data"] == f"127.0.0.1 > 127.0.0.9:{port}"
+    assert row["data"] == f"127.0.0.1:{row['data_client_port']} > 127.0.0.9:{port}"
     assert (row["command"], row["message"]) == ("PASV", "[Errno 111] Connection refused")
 
 
@@ -138,3 +140,80 @@ def test_nobody_listening_is_named_with_both_ends(tmp_path: Path) -> None:
     (row,) = sessions(tmp_path, [kind("PASV", 6, "none", 2199)], [])
     assert (row["stage"], row["message"]) == ("connect", "[Errno 111] Connection refused")
     assert row["control"].endswith(" > [::1]:2199")
+
+
+WRITABLE = ["write_enable=YES", "anon_upload_enable=YES", "anon_umask=022", "anon_world_readable_only=NO"]
+UPLOAD = {"folder": "incoming", "name": "lbftp-probe-7", "bytes": 300_000}
+
+
+def left_there(folder: Path) -> list[str]:
+    return [path.name for path in (folder / "files/incoming").iterdir()]
+
+
+def test_uploads_come_back_the_same_and_are_deleted(tmp_path: Path, certificate: Path) -> None:
+    kinds = [kind(mode, 4, "explicit", 2121) for mode in ("PASV", "EPRT")] + [kind("EPSV", 6, "explicit", 2121)]
+    lines = [*tls(certificate, "require_ssl_reuse=YES"), *WRITABLE, "anon_other_write_enable=YES"]
+    rows = sessions(tmp_path, kinds, lines, 2121, upload=UPLOAD)
+    whole(rows, kinds)
+    assert all(set(r["times"]) == {"connect", "login", "first_byte"} and min(r["times"].values()) >= 0 for r in rows)
+    assert all(set(r["rates"]) == {"down", "up"} and r["rates"]["up"] > 1000 for r in rows)
+    assert (left_there(tmp_path), {r["left"] for r in rows}) == ([], {""})
+
+
+def test_where_nothing_may_be_uploaded_the_server_s_answer_is_told(tmp_path: Path) -> None:
+    (row,) = sessions(tmp_path, [kind("EPSV")], ["write_enable=NO"], upload=UPLOAD)
+    assert (row["ok"], row["stage"], row["error"], row["reply"][:3]) == (False, "STOR", "reply", "550")
+    assert row["command"].startswith("STOR incoming/lbftp-probe-7-")
+    assert (row["left"], row["sha256"]) == ("", HELLO)
+
+
+def test_what_cannot_be_deleted_is_named(tmp_path: Path) -> None:
+    (row,) = sessions(tmp_path, [kind("EPSV")], [*WRITABLE, "anon_other_write_enable=NO"], upload=UPLOAD)
+    assert (row["ok"], row["stage"], row["reply"][:3]) == (False, "DELE", "550")
+    assert [f"incoming/{name}" for name in left_there(tmp_path)] == [row["left"]]
+
+
+def test_the_worker_s_own_machine_is_a_place_like_any_other(tmp_path: Path) -> None:
+    """Its password is in no command line and no environment, and what the program says comes line by line."""
+    text = tmp_path / "program.py"
+    text.write_text(_FROM_HERE)
+    daemon = [sys.executable, "-m", "tests.workers.ftp_server", str(UNPACK_INTO), str(tmp_path), str(text), "21"]
+    done = subprocess.run(
+        [*AS_ROOT, *ALONE, *daemon, *WRITABLE, "anon_other_write_enable=YES"],
+        capture_output=True, text=True, timeout=60, check=False, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows, seen = map(json.loads, done.stdout.splitlines())
+    assert [(r["ok"], r["place"], r["message"]) for r in rows] == [(True, "the worker", "")] * 2
+    assert seen["told"] == 2
+    assert seen["leaks"] == []
+
+
+_FROM_HERE = """
+import json, pathlib
+from lbftp.core.job import Probe
+from workers.places import opened
+from workers.remote import Limits
+
+leaks, told = [], []
+
+def heed(row):
+    told.append(row)
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        for name in ("cmdline", "environ"):
+            if b"canary-word" in (path / name).read_bytes():
+                leaks.append(f"{path}/{name}")
+
+kinds = [{"mode": mode, "tls": "none", "ip": 4, "address": "127.0.0.1", "port": 21} for mode in ("EPSV", "EPRT")]
+with opened([Probe(None, (), "ftp", "hello", "canary-word", "incoming")], Limits()) as (places, closed):
+    rows = places[0].sessions([{"source": "", "kinds": kinds}], 7, 2, heed)
+print(json.dumps(rows))
+print(json.dumps({"leaks": leaks, "told": len(told)}))
+"""
+
+
+def test_a_program_that_does_not_end_is_stopped() -> None:
+    with pytest.raises(TimedOut, match="did not end within 1 s"):
+        here.run("import time; print(1, flush=True); time.sleep(60)", seconds=1, on_line=lambda _: None)
+    answer = here.run("import sys; sys.exit('no such thing')", seconds=20, on_line=lambda _: None)
+    assert (answer.code, answer.err) == (1, "no such thing\n")

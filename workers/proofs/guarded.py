@@ -202,14 +202,16 @@ def unsettled(spec: ClusterSpec, seen: Mapping[str, Observed], holder: str) -> s
 
 def sessions(rollout: Rollout) -> None:
     """FTP sessions of every promised kind, kept in the rollout. Raises ProofFailed if one fails."""
-    probe, report = rollout.job.probe, rollout.report
-    if probe is None:
+    probes, report = rollout.job.probes, rollout.report
+    if not probes:
         report.step(PAIR, SESSIONS[:2], "skipped")
         report.note("warning", "No probe host is set for this cluster, so no FTP session was made.")
         return
     with report.doing(PAIR, *SESSIONS[:2]), connected(rollout.job.routers, rollout.limits) as pair:
-        rollout.proof = prove(rollout.spec, probe, pair, report, rollout.limits)
-        if rollout.proof.failures:
+        rollout.proof = prove(
+            rollout.spec, probes, pair, report, rollout.limits, look=lambda: look(pair), run_id=rollout.job.run_id
+        )
+        if rollout.proof.failures or not rollout.proof.rows:
             raise ProofFailed(in_words(rollout.proof))
 
 

@@ -39,7 +39,7 @@ def job_for(run: Run) -> Job:
         previous=from_json(run.cluster.applied.spec) if run.cluster.applied else None,
         approved_digest=run.change.plan_digest if run.change and run.kind != Run.Kind.PLAN else "",
         routers=tuple(_router(run, name) for name in names),
-        probe=_probe(run.cluster),
+        probes=_probes(run.cluster),
         others=tuple(other_specs(run.team, names, but=run.cluster)),
         reapply=run.reapply,
         guard=run.cluster.guard_seconds,
@@ -82,16 +82,25 @@ def _router(run: Run, name: str) -> Access:
     return _access(router)
 
 
-def _probe(cluster: Cluster) -> Probe | None:
-    host, account = cluster.probe_host, cluster.probe_account
-    if host is None or account is None:
-        return None
-    return Probe(
-        access=_access(host),
-        sources=tuple(host.source_addresses),
-        username=account.username,
-        path=cluster.probe_path,
-        password=account.secret,
+def _probes(cluster: Cluster) -> tuple[Probe, ...]:
+    """Every place that sessions are made from; none without an account to log in with."""
+    account = cluster.probe_account
+    if account is None:
+        return ()
+    hosts = cluster.probe_hosts.select_related("credential").order_by("name")
+    places: list[tuple[Access | None, list[str]]] = [(_access(host), host.source_addresses) for host in hosts]
+    if cluster.probe_worker:
+        places.append((None, []))
+    return tuple(
+        Probe(
+            access=access,
+            sources=tuple(sources),
+            username=account.username,
+            path=cluster.probe_path,
+            password=account.secret,
+            upload=cluster.probe_upload_folder,
+        )
+        for access, sources in places
     )
 
 

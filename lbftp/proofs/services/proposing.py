@@ -47,7 +47,7 @@ def reboot(  # noqa: PLR0913 - the form's fields
 
 def failover(*, user: User, cluster: Cluster, title: str = "", reason: str = "") -> ChangeRequest:
     """The failover proof. It needs a probe host."""
-    if cluster.probe_host is None or cluster.probe_account is None:
+    if not cluster.probe_hosts.exists() or cluster.probe_account is None:
         raise Refused(f"{cluster} has no probe host or no FTP account: nobody would make sessions meanwhile.")
     return _propose(user, cluster, "failover", {}, title or f"Failover proof of {cluster}", reason)
 

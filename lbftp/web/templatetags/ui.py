@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from lbftp.accounts import access
 from lbftp.changes.models import ChangeRequest
+from lbftp.core import sessions
 from lbftp.web import diffs, icons
 
 register = template.Library()
@@ -113,6 +114,20 @@ def seconds(value: float | None) -> str:
     if value < 10:
         return f"{value:.1f} s"
     return f"{value:.0f} s" if value < 60 else f"{int(value) // 60} min {int(value) % 60} s"
+
+
+@register.filter
+def milliseconds(value: float | None) -> str:
+    """A short duration: 4 ms, 90 ms, 1.2 s."""
+    if value is None:
+        return ""
+    return f"{value * 1000:.0f} ms" if value < 1 else seconds(value)
+
+
+@register.filter
+def rate(value: float | None) -> str:
+    """Bytes per second in words."""
+    return "" if value is None else sessions.rate(value)
 
 
 @register.filter

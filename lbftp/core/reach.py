@@ -1,0 +1,99 @@
+"""Which real servers no session reached, and why: said honestly, because persistence decides who gets where.
+
+A client keeps its real server while persistence lasts, so another server is only seen from another source address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from ipaddress import ip_address, ip_network
+from typing import Any, Final
+
+from lbftp.core.observe.ipvs import Destination, Service, fwmark
+from lbftp.core.observe.observed import Observed
+from lbftp.core.sessions import label
+from lbftp.core.spec import ClusterSpec, Family
+
+# How many addresses a sentence names.
+_SHOWN: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A real server that no session of a kind reached. `planned`: it has weight 0, so nobody was to reach it."""
+
+    kind: str
+    real_server: str
+    reason: str
+    planned: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What decides whether a server can be reached: the sessions' rows, the router that holds the VIP (None: it was
+    not looked at, or none does), connections by real server's address there, and who made sessions."""
+
+    rows: Sequence[Mapping[str, Any]]
+    holder: Observed | None
+    connections: Mapping[str, int]
+    places: Sequence[str]
+
+
+def clients(spec: ClusterSpec, family: Family, sources: Iterable[str]) -> list[str]:
+    """Of `sources` those that persistence takes for different clients, in their order; all without persistence."""
+    prefix = spec.persistence_granularity if family == 4 else spec.persistence_granularity6
+    found: dict[Any, str] = {}
+    for source in sources:
+        count = source and spec.persistence_timeout
+        found.setdefault(ip_network(f"{ip_address(source)}/{prefix}", strict=False) if count else source, source)
+    return list(found.values())
+
+
+def unseen(spec: ClusterSpec, family: Family, missing: Iterable[tuple[str, str]], seen: Seen) -> list[Unseen]:
+    """`missing` are (kind, real server) that no session reached; servers with weight 0 are told as well."""
+    idle = [s.name for s in spec.servers(family) if not s.weight]
+    planned = [Unseen("", name, f"{name} has weight 0: it takes no new clients.", planned=True) for name in idle]
+    return planned + [Unseen(kind, name, _reason(spec, family, kind, name, seen)) for kind, name in missing]
+
+
+def _reason(spec: ClusterSpec, family: Family, kind: str, name: str, seen: Seen) -> str:
+    address = next((str(s.at(family)) for s in spec.servers(family) if s.name == name), "")
+    service = seen.holder.services.get(fwmark(spec.mark, family)) if seen.holder else None
+    if seen.holder and service and (why := _out(seen.holder.router, service, name, address, seen.connections)):
+        return why
+    mine = [row for row in seen.rows if label(row) == kind and row.get("real_server")]
+    got = ", ".join(f"{row.get('client') or row.get('source')} on {row['real_server']}" for row in mine[:_SHOWN])
+    more = f" and {len(mine) - _SHOWN} more" if len(mine) > _SHOWN else ""
+    who = " and ".join(seen.places)
+    timeout = service.persistence if service else spec.persistence_timeout
+    if not timeout:
+        return f"The scheduler {spec.scheduler} gave none of {len(mine)} sessions to {name} ({got}{more}). Try again."
+    return (
+        f"Persistence of {timeout} s keeps {got}{more}{_grain(spec, family)}: give {who} more source addresses, or try "
+        f"again {timeout} s after the last session."
+    )
+
+
+def _out(router: str, service: Service, name: str, address: str, connections: Mapping[str, int]) -> str:
+    """Why the router gives no new client to the server; '' if it would."""
+    mine: Destination | None = next((d for d in service.destinations if d.address == address), None)
+    if mine is None:
+        return f"{router} has {name} not in rotation: its health check failed, or somebody took it out."
+    if not mine.weight:
+        return f"{router} has {name} with weight 0: it takes no new clients."
+    used = connections.get(address, 0)
+    # Above `upper` a server is left out until it is below `lower`, or below three quarters (ip_vs_dst_event).
+    if mine.upper and used >= (mine.lower or mine.upper * 3 // 4):
+        return f"{name} has {used} connections, and its threshold of {mine.upper} keeps new clients away."
+    return ""
+
+
+def _grain(spec: ClusterSpec, family: Family) -> str:
+    prefix, whole = (
+        (spec.persistence_granularity, 32) if family == 4 else (spec.persistence_granularity6, 128)
+    )  # fmt: skip
+    return "" if prefix == whole else f" (a whole /{prefix} counts as one client)"
