@@ -45,6 +45,11 @@ class Session:
         return self.row.get("why") or {}
 
     @property
+    def active(self) -> bool:
+        """Whether the server made the data connection: where that came from tells whether it was the VIP's port."""
+        return str(self.row["mode"]) in ("PORT", "EPRT")
+
+    @property
     def uploaded(self) -> bool:
         return "up" in (self.row.get("rates") or {})
 
@@ -56,6 +61,7 @@ class Session:
 class Cell:
     """One kind with one real server: its last session from each place; `unseen` is why there is none."""
 
+    real_server: str
     sessions: tuple[Session, ...]
     unseen: str = ""
     planned: bool = False
@@ -100,7 +106,9 @@ def _row(
 def _cell(kind: str, server: str, mine: Sequence[Session], unseen: Sequence[Mapping[str, Any]]) -> Cell:
     last = {s.place: s for s in mine}
     if last:
-        return Cell(tuple(last[place] for place in sorted(last)))
+        return Cell(server, tuple(last[place] for place in sorted(last)))
     # A server with weight 0 is told of once, for all kinds.
     found = next((one for one in unseen if one["real_server"] == server and one["kind"] in ("", kind)), None)
-    return Cell((), found["reason"], bool(found.get("planned"))) if found else Cell(())
+    if found is None:
+        return Cell(server, ())
+    return Cell(server, (), found["reason"], bool(found.get("planned")))
