@@ -88,6 +88,11 @@ class Job:
     params: Mapping[str, Any] = field(default_factory=dict)
     resting: frozenset[str] = frozenset()
 
+    @property
+    def probe(self) -> Probe | None:
+        """The first probe host; None if there is none, whether or not the worker itself makes sessions."""
+        return next((probe for probe in self.probes if probe.access), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -98,11 +103,6 @@ class Look:
     fence: int
     access: Access
     specs: Mapping[int, ClusterSpec]
-
-    @property
-    def probe(self) -> Probe | None:
-        """The first probe host; None if there is none, whether or not the worker itself makes sessions."""
-        return next((probe for probe in self.probes if probe.access), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from lbftp.changes import services
 from lbftp.changes.errors import Invalid, Refused
 from lbftp.changes.models import ChangeRequest, Run, Transition
 from lbftp.changes.services import runs
-from lbftp.clusters.models import Cluster
 from lbftp.proofs.models import Rest, Window
 from lbftp.proofs.services import proposing, rests, windows
 from tests.worlds import World, applied, claimed, edit, finished, planned

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from lbftp.core.job import Probe
+from lbftp.core.job import Access, Probe
 from lbftp.core.spec import ClusterSpec
 from workers.errors import ProofFailed, WorkError
 from workers.remote import Limits, Remote, connect
@@ -82,7 +82,7 @@ def program(told: Row) -> str:
 def going_on(spec: ClusterSpec, probe: Probe, limits: Limits) -> Iterator[Traffic]:
     """Sessions go on in the block; at its end they are told to stop, and have all been told of."""
     traffic, stop = Traffic(), f"/tmp/lbftp-{secrets.token_hex(8)}.stop"  # noqa: S108 - nobody can guess the name
-    with connect(probe.access, limits) as remote:
+    with connect(_host(probe), limits) as remote:
         text = program(job(spec, probe, stop))
         thread = threading.Thread(target=_run, args=(remote, text, traffic))
         thread.start()
@@ -103,10 +103,18 @@ def _run(remote: Remote, text: str, traffic: Traffic) -> None:
         traffic.error = str(error)
 
 
+def _host(probe: Probe) -> Access:
+    if probe.access is None:
+        raise WorkError(
+            "Sessions that go on are made from a probe host, and none is set: the worker alone will not do."
+        )
+    return probe.access
+
+
 def _stop(probe: Probe, stop: str, limits: Limits) -> None:
     """By a connection of its own: the first one is busy with the program's output."""
     try:
-        with connect(probe.access, limits) as remote:
+        with connect(_host(probe), limits) as remote:
             remote.run(f": >{stop}\n")
     except WorkError:
         # Then it ends by its own time.
