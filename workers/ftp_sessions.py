@@ -44,8 +44,8 @@ def row(source: str, kind: dict[str, Any]) -> dict[str, Any]:
     `data_from` the data connection's far end. `certificate`, `protocol`: TLS.
 
     `times` in seconds: connect (TCP), login (greeting to logged in), first_byte (of the last file, from asking for the
-    data connection on); `rates` in bytes per second: down, up. What was not come to is missing. `left`: a file that
-    could not be deleted, '' if none.
+    data connection on); `rates` in bytes per second: down (of the larger file), up. What was not come to is missing.
+    `left`: a file that could not be deleted, '' if none.
     """
     told: dict[str, Any] = {name: kind[name] for name in ("mode", "tls", "ip", "address", "port")}
     told.update(source=source, ok=False, stage="connect", error="", message="", command="", reply="")
@@ -141,7 +141,10 @@ class Session:
         began = time.monotonic()
         self._transfer(f"STOR {path}", content)
         self._rate("up", len(content), began)
-        _, came = self._transfer(f"RETR {path}")
+        began = time.monotonic()
+        length, came = self._transfer(f"RETR {path}")
+        if length > self.row["bytes"]:
+            self._rate("down", length, began)
         if came != hashlib.sha256(content).hexdigest():
             self.row["stage"] = "RETR"
             raise Failed("what was uploaded came back as something else", "checksum")

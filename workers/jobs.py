@@ -102,7 +102,7 @@ def verify(job: Job, report: Report, limits: Limits) -> Outcome:
     # How long everything took beside how long the sessions alone did.
     times = {"connect": connecting, "look": looking.seconds, "sessions": proof.seconds}
     seconds = {name: round(t, 2) for name, t in {**times, "total": time.monotonic() - began}.items()}
-    result = {**seen(spec, observed, [*proof.findings, *found]), **proof.to_json(), "seconds": seconds}
+    result = {**seen(spec, observed, found), **proof.to_json(), "seconds": seconds}
     bad = [f for f in found if f.severity == "error"]
     if job.probes and (proof.failures or not proof.rows):
         return Outcome("failed", in_words(proof), result)

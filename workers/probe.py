@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from lbftp.core import reach
 from lbftp.core.blame import Why, disagreement, why
-from lbftp.core.findings import Finding, master
+from lbftp.core.findings import master
 from lbftp.core.job import Probe
 from lbftp.core.observe.observed import Observed
 from lbftp.core.promise import promised
@@ -55,10 +55,6 @@ class Proof:
     @property
     def complete(self) -> bool:
         return bool(self.rows) and not self.failures and not self.missing and not self.closed
-
-    @property
-    def findings(self) -> list[Finding]:
-        return [_finding(one) for one in self.closed]
 
     def to_json(self) -> dict[str, Any]:
         """The part of a run's result that tells of sessions."""
@@ -128,8 +124,8 @@ def prove(  # noqa: PLR0913 - everything that a proof has to do with
 ) -> Proof:
     """Sessions through the VIP from every place, each source address in its turn, until each kind saw each server.
 
-    `between` is called several times a second while sessions go on. A place that cannot be used is a finding; without
-    any the proof has no rows.
+    `between` is called several times a second while sessions go on. A place that cannot be used is told in a note;
+    without any the proof has no rows.
     """
     proving = Proving(spec, run_id, pair, report, look, between, {p.name: _turns(spec, p) for p in probes})
     with opened(probes, limits) as (there, closed):
@@ -249,14 +245,8 @@ def _explain(proving: Proving, row: dict[str, Any]) -> None:
 
 def _close(proving: Proving, closed: Closed) -> None:
     proving.proof.closed.append(closed)
-    proving.report.finding(_finding(closed))
-
-
-def _finding(closed: Closed) -> Finding:
-    what = f"No FTP session could be made from {closed.name}"
-    remedy = "Put that right, or take the probe host out of the cluster."
-    wanted = "sessions from every place"
-    return Finding("probe-unreachable", "warning", "", what, wanted, closed.reason, remedy, repairable=False)
+    # A note and no finding: that a probe host is away says nothing of the routers.
+    proving.report.note("warning", f"No FTP session could be made from {closed.name}: {closed.reason}")
 
 
 def _find_unseen(proving: Proving, places: Sequence[str]) -> None:

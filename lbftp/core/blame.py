@@ -74,7 +74,9 @@ def why(spec: ClusterSpec, row: Row, observed: Pair, servers: Sequence[FtpServer
     found = [(one.router, _predicted(spec, row, one, servers)) for one in holders]
     works = _works([prediction for _, prediction in found])
     if said := _answered(row):
-        return Why(works, f"{_server(row)} answered {said}. The routers carried the session up to there.", _hop(row))
+        return Why(
+            works, f"{_capital(_server(row))} answered {said}. The routers carried the session up to there.", _hop(row)
+        )
     if not observed:
         return Why(None, "The routers could not be looked at, so nothing can be said of why.", NETWORK)
     return _of_the_way(spec, row, found) or _of_vrrp(spec, row, holders) or _of_the_server(spec, row, holders, works)
@@ -247,6 +249,11 @@ def _at(router: str, prediction: Prediction) -> str:
 
 def _server(row: Row) -> str:
     return str(row.get("real_server") or "the real server")
+
+
+def _capital(text: str) -> str:
+    """For the beginning of a sentence; a server's name stays as it is."""
+    return text.replace("the real", "The real", 1) if text.startswith("the real server") else text
 
 
 def _hop(row: Row) -> str:

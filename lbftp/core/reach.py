@@ -66,6 +66,8 @@ def _reason(spec: ClusterSpec, family: Family, kind: str, name: str, seen: Seen)
     if seen.holder and service and (why := _out(seen.holder.router, service, name, address, seen.connections)):
         return why
     mine = [row for row in seen.rows if label(row) == kind and row.get("real_server")]
+    if not mine:
+        return "No router's table had these sessions any more, so nobody can tell which real server they were given to."
     got = ", ".join(f"{row.get('client') or row.get('source')} on {row['real_server']}" for row in mine[:_SHOWN])
     more = f" and {len(mine) - _SHOWN} more" if len(mine) > _SHOWN else ""
     who = " and ".join(seen.places)

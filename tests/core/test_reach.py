@@ -59,6 +59,11 @@ def test_what_the_router_has_comes_first(
     assert words in reason(holder(*destinations), connections=connections)
 
 
+def test_sessions_that_no_router_knew_of_are_not_put_down_to_persistence() -> None:
+    lost = ({**ROWS[0], "real_server": ""},)
+    assert reason(holder(server(11), server(12)), rows=lost).startswith("No router's table had these sessions")
+
+
 def test_without_persistence_the_scheduler_chose() -> None:
     assert "The scheduler wlc gave none of 1 sessions to ftp2" in reason(holder(server(11), server(12), persistence=0))
 
