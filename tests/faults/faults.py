@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import gcd
 from typing import Final
@@ -86,9 +86,13 @@ SAMPLE: Final[tuple[tuple[Place, str], ...]] = (
 
 
 def everything() -> list[tuple[Place, str]]:
+    return crossed(list(FAULTS))
+
+
+def crossed(names: Sequence[str]) -> list[tuple[Place, str]]:
     """Every fault at every boundary; first each boundary once, with the faults in turn and the boundaries spread out, so
     that a series which ends early says most."""
-    spread, names = _spread(places()), list(FAULTS)
+    spread = _spread(places())
     return [(place, names[(i + turn) % len(names)]) for turn in range(len(names)) for i, place in enumerate(spread)]
 
 

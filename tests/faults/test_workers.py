@@ -1,0 +1,96 @@
+"""Faults of the manager's own parts in the middle of an apply: its worker, its Redis, its database. Nothing is mocked.
+
+`make test` takes a sample; `make test-faults` all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from lab import api
+from ops import stack as sites
+from tests.faults import series
+from tests.faults.conftest import Recorder
+from tests.faults.faults import Place, crossed, words
+from tests.faults.judging import held, judge, rest
+from tests.faults.site import Desk, Site
+from tests.workers.conftest import Bench
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
+
+# A killed worker's run shows its true state within this time.
+TRUTH_SECONDS: Final = 45
+KILLED: Final = "worker killed with -9"
+FAULTS: Final[dict[str, Callable[[Site], None]]] = {
+    KILLED: Site.kill_worker,
+    "Redis stopped for 8 s": lambda site: site.stop_redis(8),
+    "database locked for 10 s": lambda site: site.lock_database(10),
+    "database takes nothing for 70 s": lambda site: site.lock_database(70),
+}
+SAMPLE: Final[list[tuple[Place, str]]] = [(("r2", "keepalived-reload"), KILLED)]
+_ALL = crossed(list(FAULTS))
+CASES = series.left(_ALL, [(words(place), fault) for place, fault in _ALL]) if series.ALL else SAMPLE
+TWICE: Final = ("at the start", "the same task is delivered three times at once")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site with the lab's machines enrolled and the guide's cluster."""
+    if series.over():
+        pytest.skip("the series has had its time")
+    api.ensure_up()
+    options = sites.Options(fresh=True, extra={"LBFTP_BEAT_TICK_SECONDS": "2"})
+    with sites.start(tmp_path_factory.mktemp("site"), options=options) as running:
+        desk = Desk(running.env)
+        found = Site(running, desk)
+        found.desk.do("enrol")
+        yield found
+        desk.stop()
+
+
+@pytest.mark.parametrize(("place", "fault"), CASES, ids=[f"{p[0] or 'pair'}-{p[1]}-{f}" for p, f in CASES])
+def test_both_or_neither(bench: Bench, site: Site, recorded: Recorder, place: Place, fault: str) -> None:
+    with recorded(words(place), fault) as kept:
+        change, before, start = site.desk.do("propose")["change"], held(bench), time.monotonic()
+        run = site.desk.do("apply", change=change)["run"]
+        site.wait_for_step(run, place)
+        FAULTS[fault](site)
+        if fault == KILLED:
+            shows_the_truth(site, run)
+        state, outcome = site.ended(run)
+        kept.row = replace(kept.row, run=state, said=outcome)
+        rest(bench)
+        kept.row = replace(kept.row, seconds=round(time.monotonic() - start), state=judge(bench, before))
+        assert (state == "succeeded") == (kept.row.state == "new"), (state, outcome)
+        assert site.desk.do("again")["state"] == "succeeded"
+        kept.row = replace(kept.row, again=True)
+
+
+def shows_the_truth(site: Site, run: int) -> None:
+    """Within its time the run's page says that its worker fell silent, or how the run ended."""
+    struck = time.monotonic()
+    while site.state(run)[0] == "running" and "has not been heard of" not in site.words(run):
+        assert time.monotonic() - struck < TRUTH_SECONDS, "nobody said that the worker is gone"
+        time.sleep(0.2)
+
+
+@pytest.mark.skipif(not series.ALL or not series.left([TWICE], [TWICE]), reason="only in the series, once")
+def test_the_same_task_delivered_at_once_works_once(bench: Bench, site: Site, recorded: Recorder) -> None:
+    with recorded(*TWICE) as kept:
+        change, before, start = site.desk.do("propose")["change"], held(bench), time.monotonic()
+        run = site.desk.do("apply", change=change)["run"]
+        for _ in range(2):
+            site.desk.do("deliver", run=run)
+        state, outcome = site.ended(run)
+        rest(bench)
+        seconds = round(time.monotonic() - start)
+        kept.row = replace(kept.row, run=state, said=outcome, seconds=seconds, state=judge(bench, before))
+        assert (state, kept.row.state) == ("succeeded", "new")
+        assert site.ask("select attempts, fence from changes_run where id = ?", run) == [(1, 1)]
+        assert site.desk.do("again")["state"] == "succeeded"
+        kept.row = replace(kept.row, again=True)
