@@ -1,8 +1,9 @@
 """SSH: the only file that imports fabric and paramiko, and the only one that runs anything on a machine.
 
 A host's key is pinned: an unknown or another key ends the connection before anything is sent. There is no agent, no
-search for keys, no ~/.ssh/config. A program goes in by standard input to a root-only temporary file, and runs from
-there under `timeout`, with no input of its own; nothing of it appears in a command line.
+search for keys, no ~/.ssh/config. A program goes in by standard input to a root-only temporary file, in memory where
+that may be (a full disk is when it is needed most), and runs from there under `timeout`, with no input of its own;
+nothing of it appears in a command line.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from workers.errors import (
 
 SENTINEL: Final = "#lbftp-program"
 _BOOT: Final = (
-    "umask 077; f=$(mktemp) || exit 97; trap 'rm -f \"$f\"' EXIT; "
+    "umask 077; f=$(mktemp -p /run 2>/dev/null || mktemp) || exit 97; trap 'rm -f \"$f\"' EXIT; "
     f'sed \'1,/^{SENTINEL}$/d\' >"$f" && timeout -k 5 {{seconds}} {{interpreter}} "$f" </dev/null'
 )
 _TIMEOUT_CODES: Final = frozenset({124, 137})

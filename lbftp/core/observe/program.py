@@ -63,7 +63,8 @@ set -u
 umask 077
 LC_ALL=C; export LC_ALL
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
-d=$(mktemp -d) || { echo 'no temporary folder can be made' >&2; exit 97; }
+# In memory where that may be: a full disk must not cut short what the machine says of itself.
+d=$(mktemp -d -p /run 2>/dev/null || mktemp -d) || { echo 'no temporary folder can be made' >&2; exit 97; }
 trap 'rm -rf "$d"' EXIT
 cd "$d" || exit 97
 : >status; : >names; : >ipvs; : >parameters

@@ -102,7 +102,7 @@ def _unwrite_file(p: Mapping[str, Any]) -> str:
         folder = shlex.quote(p["path"].rpartition("/")[0])
         empty = f"rmdir {folder} {INCLUDE_DIR}" if p["path"].startswith(f"{INCLUDE_DIR}/") else ":"
         return f"{argv('rm', '-f', p['path'])}; {empty} 2>/dev/null || :"
-    back = argv("put", p["path"], p["before"], f"{p.get('mode', 0o644):04o}")
+    back = argv("back", p["path"], p["before"], f"{p.get('mode', 0o644):04o}")
     return f'[ "$(digest {shlex.quote(p["path"])})" = {sha256(p["before"])} ] || {back}'
 
 

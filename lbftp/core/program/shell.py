@@ -40,6 +40,14 @@ put() {
   if command -v restorecon >/dev/null; then restorecon "$place"; fi
 }
 
+# back PATH CONTENT MODE: as put; on a full disk, where no new file can be made, into the present one. It has room: what
+# was there before is what this text goes back to, and nothing is cut off before all of it is written.
+back() {
+  put "$1" "$2" "$3" 2>/dev/null && return 0
+  [ -f "$1" ] && printf %s "$2" | dd of="$1" conv=notrunc,fsync 2>/dev/null &&
+    truncate -s "$(printf %s "$2" | wc -c)" "$1" && [ "$(digest "$1")" = "$(printf %s "$2" | sha256sum | cut -d' ' -f1)" ]
+}
+
 # change PATH BEFORE AFTER CONTENT [MODE]: only if it is still what the plan saw; done already is done.
 change() {
   now=$(digest "$1") || return 1
