@@ -113,11 +113,11 @@ def _foreign_changes(bench: Bench, before: Held, *, booted: bool) -> list[str]:
 
 
 def retried(bench: Bench) -> Outcome:
-    """The next apply, as soon as SSH lets anybody in."""
+    """The next apply, as soon as SSH lets anybody in; that FTP works then is shown elsewhere, and takes its time."""
     end = time.monotonic() + 90
     while True:
         try:
-            return bench.apply()
+            return bench.apply(probe=None)
         except (WorkError, AssertionError):
             if time.monotonic() > end:
                 raise

@@ -32,7 +32,7 @@ passes only if
 
 * both routers hold wholly the old or wholly the new state, and the run's end says which;
 * what others have on the routers is as it was (what others merely run is lost by a reboot, with or without lbftp);
-* the next apply works without hand work.
+* the next apply works without hand work, up to its last look at the routers.
 
 "Seconds" is from the start of the apply until both routers rested, in software emulation, with a guard of 40 s.
 
