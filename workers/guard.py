@@ -51,13 +51,22 @@ def ask(remote: Remote) -> GuardState:
     return state(answer.out.decode(errors="replace"))
 
 
-def await_put_back(access: Access, hold: Hold, report: Report, limits: Limits) -> bool:
-    """Whether the router's own guard has put the checkpoint back, as soon as the router can be asked again."""
-    end = time.monotonic() + hold.seconds + PATIENCE_SECONDS
+def patience(hold: Hold) -> float:
+    """Until when (time.monotonic) guards that were last heard of now are waited for."""
+    return time.monotonic() + hold.seconds + PATIENCE_SECONDS
+
+
+def await_put_back(access: Access, hold: Hold, report: Report, limits: Limits, until: float) -> bool:
+    """Whether the router's own guard has put the checkpoint back, as soon as the router can be asked again.
+
+    Asked once even if `until` is past already.
+    """
     report.note(
         "warning", f"{access.name} cannot be reached: its guard puts back what was there within {hold.seconds} s."
     )
-    while time.monotonic() < end:
+    first = True
+    while first or time.monotonic() < until:
+        first = False
         time.sleep(_BETWEEN_SECONDS)
         try:
             with connected([access], limits) as pair:

@@ -13,7 +13,7 @@ from lbftp.core.observe.observed import Observed
 from lbftp.core.program.guard import GuardState, Hold
 from lbftp.core.spec import ClusterSpec
 from workers.errors import WorkError
-from workers.guard import ask, await_put_back, confirm
+from workers.guard import ask, await_put_back, confirm, patience
 from workers.observe import connected, look
 from workers.outcome import Outcome
 from workers.remote import Limits
@@ -23,17 +23,17 @@ from workers.stepping import run_steps
 _STEP: Final = ("restore", "Put back what was there")
 
 
-def restore_one(access: Access, hold: Hold, report: Report, limits: Limits) -> Observed | None:
+def restore_one(access: Access, hold: Hold, report: Report, limits: Limits, until: float) -> Observed | None:
     """What the router holds after its checkpoint was put back; None if that failed (and was reported).
 
-    A router that does not answer puts itself back: that is waited for.
+    A router that does not answer puts itself back: that is waited for `until` (guard.patience).
     """
     report.declare(access.name, [(*_STEP, "restore")])
     try:
         return _restored(access, hold, report, limits)
     except WorkError as error:
         report.failed(access.name, _STEP, str(error))
-    if not await_put_back(access, hold, report, limits):
+    if not await_put_back(access, hold, report, limits, until):
         return None
     report.step(access.name, _STEP, "done")
     try:
@@ -78,7 +78,8 @@ def _put_back(job: Job, guards: Mapping[str, GuardState], report: Report, limits
         return "A worker died in this run before it changed anything: apply the change again."
     hold = _hold(job, names[0])
     left = [a for a in job.routers if guards[a.name].restored != hold.checkpoint]
-    failed = [a.name for a in left if restore_one(a, hold, report, limits) is None]
+    until = patience(hold)
+    failed = [a.name for a in left if restore_one(a, hold, report, limits, until) is None]
     if failed:
         command = f"sh {program.CHECKPOINTS}/{hold.checkpoint}/restore"
         return f"A worker died in this run, and {', '.join(failed)} could not be put back: run there as root: {command}"

@@ -234,18 +234,22 @@ def _put_back(rollout: Rollout, cause: Exception) -> WorkError:
     rollout.report.cancellable = False
     rollout.report.phase("restore", "Put back what was there")
     rollout.report.note("error", str(cause))
-    failed = [name for name in reversed(rollout.touched) if not _restored(rollout, name)]
+    until = guard.patience(rollout.hold)
+    failed = [name for name in reversed(rollout.touched) if not _restored(rollout, name, until)]
     if not failed:
         kind = Cancelled if isinstance(cause, Cancelled) else WorkError
         return kind(f"{cause} What was there before was put back on {', '.join(rollout.touched)}.")
     command = f"sh {program.CHECKPOINTS}/{rollout.checkpoint}/restore"
-    return WorkError(f"{cause} Not everything could be put back on {', '.join(failed)}: run there as root: {command}")
+    return WorkError(
+        f"{cause} Not known to be as before: {', '.join(failed)}. Guards put routers back by themselves and say so in "
+        f"`journalctl -t lbftp` there; if this one did not, run there as root: {command}"
+    )
 
 
-def _restored(rollout: Rollout, name: str) -> bool:
+def _restored(rollout: Rollout, name: str, until: float) -> bool:
     """Whether `name` is as it was: the same differences from what the plan wanted."""
     access = next(a for a in rollout.job.routers if a.name == name)
-    now = restore_one(access, rollout.hold, rollout.report, rollout.limits)
+    now = restore_one(access, rollout.hold, rollout.report, rollout.limits, until)
     if now is None:
         return False
     changed = _wishes(rollout.spec, rollout.before[name]) ^ _wishes(rollout.spec, now)

@@ -157,7 +157,12 @@ confirm() {{
 
 # put_back NAME: at once, and only once. Where there is no such checkpoint nothing was begun.
 put_back() {{
-  if [ ! -e {HOME}/checkpoints/"$1"/restore ]; then echo "nothing was changed here"; return 0; fi
+  if [ ! -e {HOME}/checkpoints/"$1"/restore ]; then
+    # The disk may have been too full for a way back: the router was ours nevertheless.
+    if read -r _ run _ <{HOME}/owner && [ "${{1#run-"$run"-}}" != "$1" ]; then rm -f {HOME}/owner; fi 2>/dev/null
+    echo "nothing was changed here"
+    return 0
+  fi
   if [ "$(cat "$guard/restored" 2>/dev/null)" = "$1" ]; then echo "put back already"; return 0; fi
   if [ ! -e "$guard/armed" ]; then sh {HOME}/checkpoints/"$1"/restore && rm -f {HOME}/owner; return; fi
   armed "$1" && /bin/sh "$guard/watch" now && [ ! -e "$guard/armed" ]
