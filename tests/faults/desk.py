@@ -24,7 +24,7 @@ from lbftp.clusters.models import Cluster  # noqa: E402
 from lbftp.inventory import services as inventory  # noqa: E402
 from ops.demo import scene  # noqa: E402
 
-GUARD = 60
+GUARD = 90
 _ENDED = (Run.State.SUCCEEDED, Run.State.FAILED, Run.State.ERRORED, Run.State.CANCELLED)
 
 

@@ -29,7 +29,7 @@ find /etc/systemd/system/*.wants -name '*ip*tables*' -o -name 'keepalived*' -o -
 """
 # What a boot takes from a router, with us or without: what others merely run.
 _RUNNING: Final = ("rules4", "rules6")
-_REST_SECONDS: Final = 240
+_REST_SECONDS: Final = 400
 
 Wishes = dict[str, frozenset[tuple[str, str]]]
 
@@ -114,7 +114,7 @@ def _foreign_changes(bench: Bench, before: Held, *, booted: bool) -> list[str]:
 
 def retried(bench: Bench) -> Outcome:
     """The next apply, as soon as SSH lets anybody in; that FTP works then is shown elsewhere, and takes its time."""
-    end = time.monotonic() + 90
+    end = time.monotonic() + 180
     while True:
         try:
             return bench.apply(probe=None)

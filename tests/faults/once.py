@@ -129,7 +129,7 @@ CASES: Final[tuple[Once, ...]] = (
          on("r1", "systemd-run -q flock /run/xtables.lock sleep 45; sleep 0.5")),
     Once("clocks off by a year, r1 ahead and r2 behind", NEW, "", ("r1", "guard"), _clocks),
     Once("r1 answers every command after 30 s", EITHER, "", ("", "observe"), on("r1", "echo 'sleep 30' >/root/.bashrc.slow && sed -i '1i . /root/.bashrc.slow' /root/.bashrc"),
-         healed=on("r1", "rm -f /root/.bashrc.slow; sed -i '/bashrc.slow/d' /root/.bashrc"), job=lambda _bench: {"guard": 120}),
+         healed=on("r1", "rm -f /root/.bashrc.slow; sed -i '/bashrc.slow/d' /root/.bashrc"), job=lambda _bench: {"guard": 240}),
 )  # fmt: skip
 # Those whose way out is not shown elsewhere by quick tests.
 SAMPLE: Final = ("power of both routers cut at the same moment",)

@@ -20,9 +20,9 @@ from workers.kinds import KINDS
 from workers.outcome import Outcome
 from workers.report import Report
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
 
-GUARD = 40
+GUARD = 90
 _ALL = everything()
 CASES = series.left(_ALL, [(words(place), fault) for place, fault in _ALL]) if series.ALL else list(SAMPLE)
 

@@ -24,7 +24,7 @@ from workers.report import Report
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
 
-GUARD = 40
+GUARD = 90
 _SAMPLE = [case for case in CASES if case.name in SAMPLE]
 CHOSEN = series.left(CASES, [(case.when, case.name) for case in CASES]) if series.ALL else _SAMPLE
 

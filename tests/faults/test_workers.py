@@ -21,7 +21,7 @@ from tests.faults.judging import held, judge, rest
 from tests.faults.site import Desk, Site
 from tests.workers.conftest import Bench
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
 
 # A killed worker's run shows its true state within this time.
 TRUTH_SECONDS: Final = 45
