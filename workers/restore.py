@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -21,6 +22,11 @@ from workers.report import Report
 from workers.stepping import run_steps
 
 _STEP: Final = ("restore", "Put back what was there")
+_BETWEEN_SECONDS: Final = 3
+_UNKNOWN: Final = (
+    "A worker died in this run, and what it left on the routers is not known: their guards put back what it changed, and "
+    "say so in `journalctl -t lbftp` there. Apply the change again when they answer."
+)
 
 
 def restore_one(access: Access, hold: Hold, report: Report, limits: Limits, until: float) -> Observed | None:
@@ -54,9 +60,28 @@ def _restored(access: Access, hold: Hold, report: Report, limits: Limits) -> Obs
 
 
 def take_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits) -> Outcome:
-    """An earlier worker died in this run. A change that is complete on all routers is kept, any other is put back."""
+    """An earlier worker died in this run. A change that is complete on all routers is kept, any other is put back.
+
+    Nothing is known of routers that do not answer but that they may be half changed: they are asked again until their
+    guards must have put everything back.
+    """
     report.cancellable = False
     report.phase("restore", "A worker died in this run: see what it left")
+    until, told = patience(_hold(job, f"run-{job.run_id}-none")), False
+    while True:
+        try:
+            return _taken_over(job, spec, report, limits)
+        except WorkError as error:
+            if not error.retry or time.monotonic() > until:
+                raise type(error)(f"{error} {_UNKNOWN}") from error
+            if not told:
+                report.note("warning", f"{error} Trying again.")
+                told = True
+        report.check()
+        time.sleep(_BETWEEN_SECONDS)
+
+
+def _taken_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits) -> Outcome:
     with connected(job.routers, limits) as pair:
         guards = {name: ask(remote) for name, remote in pair.items()}
         observed = look(pair)

@@ -44,7 +44,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if series.over():
         pytest.skip("the series has had its time")
     api.ensure_up()
-    options = sites.Options(fresh=True, extra={"LBFTP_BEAT_TICK_SECONDS": "2"})
+    options = sites.Options(fresh=True, extra={"LBFTP_BEAT_TICK_SECONDS": "2", "LBFTP_SSH_CONNECT_TIMEOUT": "20"})
     with sites.start(tmp_path_factory.mktemp("site"), options=options) as running:
         desk = Desk(running.env)
         found = Site(running, desk)
