@@ -24,8 +24,8 @@ from workers.stepping import run_steps
 _STEP: Final = ("restore", "Put back what was there")
 _BETWEEN_SECONDS: Final = 3
 _UNKNOWN: Final = (
-    "A worker died in this run, and what it left on the routers is not known: their guards put back what it changed, and "
-    "say so in `journalctl -t lbftp` there. Apply the change again when they answer."
+    "A worker died in this run, and what it left on the routers is not known: their guards put back what it changed "
+    "and say so in `journalctl -t lbftp` there. Apply the change again when they answer."
 )
 
 

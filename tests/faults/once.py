@@ -100,15 +100,15 @@ _MOVE: Final = "systemd-run -q sh -c 'sleep 1; systemctl stop keepalived; sleep 
 
 CASES: Final[tuple[Once, ...]] = (
     Once("power of both routers cut at the same moment", OLD, "", ("r1", "keepalived-reload"), both(_CUT), booted=True),
-    Once("disk of r1 full before its files are written", OLD, "r1", ("r1", "guard"), on("r1", _FILL), mended=on("r1", _EMPTY)),
+    Once("disk of r1 full when its files are written", OLD, "r1", ("r1", "keepalived-reload"), on("r1", _FILL),
+         mended=on("r1", _EMPTY)),
     Once("keepalived of r1 dies when it reloads", OLD, "r1", ("r1", "keepalived-include"), _without_reload,
          mended=on("r1", "rm -r /run/systemd/system/keepalived.service.d && systemctl daemon-reload")),
     Once("a second manager comes with the same plan", NEW, "", ("r2", "keepalived-reload"), _other_manager),
     Once("a foreign rule is added between plan and apply", EITHER, then=on("r1", "iptables -A INPUT -s 198.51.100.7 -j DROP")),
     Once("sudo is refused on both from here on", OLD, "sudo", ("r2", "keepalived-reload"),
          both("mount --bind /dev/null /etc/sudoers.d/admin"), healed=both("umount /etc/sudoers.d/admin"), job=_by_admin),
-    Once("disk of r1 full when its files are written", OLD, "r1", ("r1", "keepalived-reload"), on("r1", _FILL),
-         mended=on("r1", _EMPTY)),
+    Once("disk of r1 full before its files are written", OLD, "r1", ("r1", "guard"), on("r1", _FILL), mended=on("r1", _EMPTY)),
     Once("disk full where the checkpoint lies on r1", OLD, "r1",
          broken=on("r1", "mkdir -p /var/lib/lbftp && mount -t tmpfs -o size=16k full /var/lib/lbftp"),
          mended=on("r1", "umount /var/lib/lbftp")),
