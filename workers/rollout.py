@@ -167,10 +167,11 @@ def _phase(rollout: Rollout, pair: Pair, phase: str, name: str, title: str) -> N
     if not any(r.phase(phase) for r in rollout.plan.routers):
         return
     rollout.report.phase(name, title)
-    guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
     for router in rollout.order():
         steps = rollout.plan.router(router).phase(phase)
         if steps:
+            # Before each router: on slow ones a phase takes longer than a guard waits.
+            guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
             token = secrets.token_hex(8)
             text = program.apply(steps, token, rollout.hold)
             run_steps(rollout.report, pair[router], text, token, titles(steps))
@@ -186,6 +187,7 @@ def _prove(rollout: Rollout, pair: Pair) -> None:
         rollout.report.step(PAIR, (id_, title), "skipped")
         rollout.report.note("warning", "No probe host is set for this cluster, so no FTP session proved the change.")
         return
+    guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
     with rollout.report.doing(PAIR, id_, title):
         rollout.proof = prove(
             rollout.spec,

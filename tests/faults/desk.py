@@ -24,7 +24,7 @@ from lbftp.clusters.models import Cluster  # noqa: E402
 from lbftp.inventory import services as inventory  # noqa: E402
 from ops.demo import scene  # noqa: E402
 
-GUARD = 90
+GUARD = 150
 _ENDED = (Run.State.SUCCEEDED, Run.State.FAILED, Run.State.ERRORED, Run.State.CANCELLED)
 
 
@@ -80,7 +80,7 @@ class Desk:
         return {"state": run.state, "outcome": run.outcome}
 
 
-def ended(run: Run, patience: float = 240) -> Run:
+def ended(run: Run, patience: float = 600) -> Run:
     end = time.monotonic() + patience
     while run.state not in _ENDED:
         assert time.monotonic() < end, f"run {run.pk} ({run.kind}) is still {run.state}"

@@ -114,7 +114,7 @@ def _foreign_changes(bench: Bench, before: Held, *, booted: bool) -> list[str]:
 
 def retried(bench: Bench) -> Outcome:
     """The next apply, as soon as SSH lets anybody in; that FTP works then is shown elsewhere, and takes its time."""
-    end = time.monotonic() + 180
+    end = time.monotonic() + 240
     while True:
         try:
             return bench.apply(probe=None)

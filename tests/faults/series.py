@@ -34,7 +34,7 @@ passes only if
 * what others have on the routers is as it was (what others merely run is lost by a reboot, with or without lbftp);
 * the next apply works without hand work, up to its last look at the routers.
 
-"Seconds" is from the start of the apply until both routers rested, in software emulation, with a guard of 90 s.
+"Seconds" is from the start of the apply until both routers rested, in software emulation, with a guard of 150 s.
 
 | when | what happened | both routers | run | seconds | next apply | run on |
 |---|---|---|---|---|---|---|

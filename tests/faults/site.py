@@ -58,7 +58,7 @@ class Site:
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=20)) as connection:
             return connection.execute(query, values).fetchall()
 
-    def wait_for_step(self, run: int, place: Place, seconds: float = 240) -> None:
+    def wait_for_step(self, run: int, place: Place, seconds: float = 600) -> None:
         """Returns when the run's step is done. AssertionError if the run ended without."""
         end = time.monotonic() + seconds
         while not self.ask(_DONE, run, *place)[0][0]:
@@ -71,7 +71,7 @@ class Site:
         state, outcome = self.ask("select state, outcome from changes_run where id = ?", run)[0]
         return str(state), str(outcome)
 
-    def ended(self, run: int, seconds: float = 400) -> tuple[str, str]:
+    def ended(self, run: int, seconds: float = 900) -> tuple[str, str]:
         """(state, outcome)."""
         end = time.monotonic() + seconds
         while (found := self.state(run))[0] not in ENDED:
