@@ -29,17 +29,17 @@ _UNKNOWN: Final = (
 )
 
 
-def restore_one(access: Access, hold: Hold, report: Report, limits: Limits, until: float) -> Observed | None:
+def restore_one(access: Access, hold: Hold, report: Report, limits: Limits, until: float = 0) -> Observed | None:
     """What the router holds after its checkpoint was put back; None if that failed (and was reported).
 
-    A router that does not answer puts itself back: that is waited for `until` (guard.patience).
+    A router that does not answer puts itself back: that is waited for `until` (0: guard.patience from then).
     """
     report.declare(access.name, [(*_STEP, "restore")])
     try:
         return _restored(access, hold, report, limits)
     except WorkError as error:
         report.failed(access.name, _STEP, str(error))
-    if not await_put_back(access, hold, report, limits, until):
+    if not await_put_back(access, hold, report, limits, until or patience(hold)):
         return None
     report.step(access.name, _STEP, "done")
     try:
