@@ -21,6 +21,8 @@ from lbftp.compliance.models import Policy
 from lbftp.compliance.services import in_words
 from lbftp.core.spec import SpecError, from_json
 from lbftp.inventory.models import RealServer, Router
+from lbftp.numbers.page import Page as NumbersPage
+from lbftp.numbers.page import page as numbers_page
 from lbftp.proofs import page as disturbing
 
 C = ChangeRequest.State
@@ -49,6 +51,7 @@ class Overview:
     running: list[Run]
     ftp_servers: ftp_servers.FtpServers | None
     standing: disturbing.Standing
+    numbers: NumbersPage | None = None
 
     @property
     def schedule(self) -> str:
@@ -119,6 +122,7 @@ def page(cluster: Cluster, user: User) -> Overview:
         running=[r for r in runs if r.state in (Run.State.QUEUED, Run.State.RUNNING)],
         ftp_servers=ftp_servers.part(cluster),
         standing=disturbing.standing(cluster),
+        numbers=numbers_page(cluster, whole=False) if cluster.applied else None,
     )
 
 

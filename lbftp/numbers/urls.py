@@ -6,5 +6,7 @@ from lbftp.numbers import views
 
 app_name = "numbers"
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("clusters/<int:pk>/numbers/", views.cluster, name="cluster"),
+    path("clusters/<int:pk>/numbers/live/", views.cluster_live, name="cluster-live"),
     path("metrics", views.scrape, name="metrics"),
 ]

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -10,9 +11,26 @@ from django.views.decorators.http import require_safe
 from lbftp.accounts import access
 from lbftp.clusters.models import Cluster
 from lbftp.numbers import metrics
+from lbftp.numbers.page import page
 from lbftp.numbers.present import present
 
 _CLUSTERS = Cluster.objects.select_related("team", "applied").order_by("team__name", "name")
+
+
+@require_safe
+def cluster(request: HttpRequest, pk: int) -> HttpResponse:
+    """Pictures over a span of the asker's choice."""
+    found = access.get(request.user, _CLUSTERS, pk=pk)
+    context = {"page": page(found, request.GET.get("over", ""), whole=True)}
+    return render(request, "numbers/cluster.html", context)
+
+
+@require_safe
+def cluster_live(request: HttpRequest, pk: int) -> HttpResponse:
+    """The part that renews itself; `whole` for the page of its own."""
+    found = access.get(request.user, _CLUSTERS, pk=pk)
+    context = {"page": page(found, request.GET.get("over", ""), whole="whole" in request.GET)}
+    return render(request, "numbers/_numbers.html", context)
 
 
 @login_not_required

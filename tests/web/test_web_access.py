@@ -38,6 +38,8 @@ SEEN = {
     "clusters:cluster-live": "cluster",
     "clusters:revision": "revision",
     "clusters:why": "cluster",
+    "numbers:cluster": "cluster",
+    "numbers:cluster-live": "cluster",
     "changes:change": "change",
     "changes:change-live": "change",
     "changes:run": "run",

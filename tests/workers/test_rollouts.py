@@ -6,21 +6,33 @@ These tests go on from each other's state, in this order, because that is how a 
 from __future__ import annotations
 
 import dataclasses
+import shlex
+from collections.abc import Sequence
 
 import pytest
 
 from lbftp.core import program
+from lbftp.core.job import Look
+from lbftp.core.measures import measures, rates
+from lbftp.core.observe.numbers import Numbers
 from lbftp.core.plan import plan
 from lbftp.core.spec import from_json
 from ops.demo import foreign
 from tests.core.cases import GUIDE, guide
 from tests.workers.conftest import LIMITS, Bench
+from workers import sampling
 from workers.observe import connected, look
 from workers.remote import connect
 
 pytestmark = pytest.mark.lab
 
+_A_CLIENT = r"exec 3<>/dev/tcp/192.0.2.100/21; printf 'USER ftpuser\r\nPASS lab-ftp-password\r\nPASV\r\n' >&3; sleep 20"
 EVERYTHING = {(mode, server, True) for mode in ("PASV", "EPSV", "PORT", "EPRT") for server in ("ftp1", "ftp2")}
+
+
+def sample(looks: Sequence[Look]) -> dict[str, Numbers | str]:
+    """What each router said, or why it said nothing."""
+    return {one.access.name: found for one, found in sampling.sample(looks, sampling.limits_for(30, LIMITS))}
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +117,26 @@ def test_a_second_apply_changes_nothing(bench: Bench) -> None:
     outcome = bench.apply()
     assert outcome.text.startswith("No changes")
     assert bench.look() == held
+
+
+def test_live_numbers_are_those_of_the_pair(bench: Bench) -> None:
+    """A client that is logged in and was told a passive port is seen; a router that is away costs nobody anything."""
+    away = dataclasses.replace(bench.access("r1"), name="away", port=1)
+    looks = [Look(n, 1, access, {1: GUIDE}) for n, access in enumerate((*bench.job().routers, away))]
+    before = sample(looks)
+    bench.sh("client", f"setsid bash -c {shlex.quote(_A_CLIENT)} >/dev/null 2>&1 & sleep 2")
+    after = sample(looks)
+    assert "no SSH connection" in str(after["away"])
+    r1, r2 = (measures(GUIDE, name, found) for name in ("r1", "r2") if not isinstance(found := after[name], str))
+    assert (r1.master, r2.master) == (True, False)
+    assert sum(server.sessions for server in r1.servers) == 1
+    assert sum(server.passive for server in r1.servers) == 1
+    assert sum(server.held for server in r1.servers) > 0
+    assert all(server.weight == 1 and server.total.out_bytes > 0 for server in r1.servers)
+    earlier = before["r1"]
+    assert not isinstance(earlier, str)
+    grown = rates(measures(GUIDE, "r1", earlier), r1)
+    assert sum(counters["connections"] for counters in grown.values()) > 0
 
 
 def test_what_is_foreign_is_as_it_was(bench: Bench, before: dict[str, foreign.Look]) -> None:
