@@ -16,18 +16,29 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from lbftp.core.job import Access
+from lbftp.core.job import Access, Look
 from lbftp.core.observe.program import program
+from tests.core.cases import GUIDE
 from workers.observe import look_at
 from workers.remote import Limits, connect
+from workers.sampling import sample
 
 LIMITS = Limits(connect=30, program=120)
 
 
 def ssh(setup: dict[str, Any]) -> None:
     """The floor: plain ssh from xargs, keys pinned, the program on standard input."""
+    _plain(setup, program())
+
+
+def ssh_one_command(setup: dict[str, Any]) -> None:
+    """The same with the least that tells anything of a router."""
+    _plain(setup, "cat /proc/uptime")
+
+
+def _plain(setup: dict[str, Any], text: str) -> None:
     source = Path(setup["folder"]) / "program.sh"
-    source.write_text(program())
+    source.write_text(text)
     options = f"-F none -o BatchMode=yes -o IdentitiesOnly=yes -o UserKnownHostsFile={setup['known_hosts']}"
     call = f"ssh {options} -i {setup['key']} -p {setup['port']} {setup['user']}@127.0.0.1 sh -s < {source} > /dev/null"
     numbers = "\n".join(map(str, range(setup["routers"])))
@@ -59,6 +70,14 @@ def lbftp_again(setup: dict[str, Any]) -> Callable[[], None]:
     return again
 
 
+def look(setup: dict[str, Any]) -> None:
+    """Live numbers, as a worker takes them: a fresh connection each, the answer read into values."""
+    looks = [Look(n, 1, access, {1: GUIDE}) for n, access in enumerate(accesses(setup))]
+    for one, found in sample(looks, LIMITS):
+        if isinstance(found, str):
+            raise RuntimeError(f"{one.access.name}: {found}")
+
+
 def accesses(setup: dict[str, Any]) -> list[Access]:
     """The logical routers: all the same server."""
     key = Path(setup["key"]).read_text()
@@ -84,6 +103,8 @@ def main(name: str, setup: dict[str, Any]) -> int:
     contestants: dict[str, Callable[[], Callable[[], None]]] = {
         "ssh": lambda: lambda: ssh(setup),
         "lbftp": lambda: lambda: lbftp(setup),
+        "ssh, one command": lambda: lambda: ssh_one_command(setup),
+        "lbftp, one look": lambda: lambda: look(setup),
         "lbftp, connections kept": lambda: lbftp_again(setup),
     }
     print(json.dumps(measure(contestants[name]())), flush=True)

@@ -68,3 +68,11 @@ def test_the_focus_can_be_seen(theme: str) -> None:
 
 def test_both_ways_to_the_dark_theme_are_the_same() -> None:
     assert THEMES["dark by choice"] == THEMES["dark by the system"]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_lines_of_charts_can_be_seen(theme: str) -> None:
+    colours = THEMES[theme]
+    found = {name: contrast(colour, colours["surface"]) for name, colour in colours.items() if "series-" in name}
+    assert len(found) == 6
+    assert min(found.values()) >= 3
