@@ -187,3 +187,16 @@ def test_a_router_whose_way_out_failed_is_not_out(ready: World) -> None:
     job = claimed(run)
     runs.finish(run_id=run.pk, fence=job.fence, state="failed", outcome="It was put back.", result={})
     assert not Rest.objects.exists()
+
+
+def test_a_router_of_which_nobody_knows_may_be_brought_back(ready: World) -> None:
+    open_now(ready)
+    change = waiting(proposing.maintain(user=ready.bob, cluster=ready.cluster, router="r1", out=True))
+    run = services.apply_change(user=ready.bob, change=change)
+    job = claimed(run)
+    runs.finish(run_id=run.pk, fence=job.fence, state="errored", outcome="A bug.", result={})
+    assert not Rest.objects.exists()
+    back = waiting(proposing.maintain(user=ready.bob, cluster=ready.cluster, router="r1", out=False))
+    finished(services.apply_change(user=ready.bob, change=back), master="r1")
+    with pytest.raises(Refused, match="not in maintenance"):
+        proposing.maintain(user=ready.bob, cluster=ready.cluster, router="r1", out=False)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.contrib.auth.models import User
 
 from lbftp.changes.errors import Invalid, Refused
-from lbftp.changes.models import ChangeRequest
+from lbftp.changes.models import ChangeRequest, Run
 from lbftp.changes.services.requests import applied, propose_kind
 from lbftp.clusters.models import Cluster
 from lbftp.core.proofs import FOREIGN, REFUSE
@@ -63,10 +63,17 @@ def maintain(  # noqa: PLR0913 - the form's fields
     found = resting(cluster.team, known)
     if out and found:
         raise Refused(f"{' and '.join(sorted(found))} is in maintenance already: only one router of a pair can be.")
-    if not out and router not in found:
+    if not out and router not in found and not _unclear(cluster, router):
         raise Refused(f"{router} is not in maintenance.")
     words = f"Take {router} out for maintenance" if out else f"Bring {router} back from maintenance"
     return _propose(user, cluster, "maintenance", {"router": router, "out": out}, title or words, reason)
+
+
+def _unclear(cluster: Cluster, router: str) -> bool:
+    """Whether the last run that moved the router ended by an error of lbftp: it may be out, unwritten."""
+    runs = cluster.runs.filter(kind=Run.Kind.MAINTENANCE, dry=False, change__params__router=router)
+    last = runs.exclude(ended_at=None).first()
+    return last is not None and last.state == Run.State.ERRORED
 
 
 def _routers(cluster: Cluster) -> list[str]:
