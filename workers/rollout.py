@@ -48,7 +48,8 @@ _PAIR_STEPS: Final = (
 
 @dataclass(slots=True)
 class Rollout:
-    """One plan on its way. `taken` are the routers that are ours for this run, `touched` those that may be changed."""
+    """One plan on its way. `taken` are the routers that are ours for this run, `touched` those that may be changed.
+    `extended`: when proofs let the guards start anew for the last time (time.monotonic)."""
 
     job: Job
     spec: ClusterSpec
@@ -61,6 +62,7 @@ class Rollout:
     touched: list[str] = field(default_factory=list)
     proof: Proof = field(default_factory=Proof)
     after: Mapping[str, Observed] = field(default_factory=dict)
+    extended: float = 0.0
 
     @property
     def checkpoint(self) -> str:

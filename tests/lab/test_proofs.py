@@ -31,7 +31,7 @@ iptables -I INPUT 2 -p tcp --dport 21 -j f2b-vsftpd
 ip6tables -A FORWARD -s 2001:db8:66::/48 -j DROP
 """
 # What is measured is what routers do, not how fast a busy machine lets one log in.
-LIMITS = Limits(connect=60, program=240)
+LIMITS, PATIENT = Limits(connect=60, program=240), 600
 WHOLE = pytest.mark.skipif(os.environ.get("LBFTP_PROOFS") != "all", reason="make test-proofs: minutes")
 
 
@@ -49,7 +49,7 @@ def prove(bench: Bench, kind: str, **params: Any) -> Outcome:
     """Planned, and carried out as it was planned."""
     planned = bench.do("plan", change=kind, params=params)
     assert planned.plan is not None, planned.text
-    done = bench.do(kind, change=kind, params=params, approved_digest=planned.plan.digest)
+    done = bench.do(kind, change=kind, params=params, approved_digest=planned.plan.digest, guard=PATIENT)
     print(kind, params, done.state, done.text, {k: v for k, v in done.result.items() if k != "sessions"})
     return done
 
@@ -236,7 +236,7 @@ def test_with_connection_sync_sessions_survive(bench: Bench) -> None:
     assert outcome.state == "succeeded", outcome.text
     planned = bench.do("plan", change="failover", spec=spec)
     assert planned.plan is not None, planned.text
-    done = bench.do("failover", change="failover", spec=spec, approved_digest=planned.plan.digest)
+    done = bench.do("failover", change="failover", spec=spec, approved_digest=planned.plan.digest, guard=PATIENT)
     print(done.text, done.result["failover"])
     assert done.state == "succeeded", done.text
     told = done.result["failover"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from lbftp.core import proofs
@@ -104,15 +105,15 @@ def _back(rollout: Rollout, traffic: Traffic, name: str) -> dict[str, Any]:
 
 def _whole_again(rollout: Rollout, traffic: Traffic) -> None:
     """Those whose sessions were lost have come back, or some time has passed: the way back has sessions to lose."""
-    end, check = time.monotonic() + _COME_BACK_SECONDS, g.keeping(rollout)
+    end = time.monotonic() + _COME_BACK_SECONDS
     while len(traffic.staying()) <= HELD and time.monotonic() < end:
-        check()
+        g.keep(rollout)
         time.sleep(0.2)
 
 
 def _measured(rollout: Rollout, traffic: Traffic, start: float, going: set[str], step: str) -> dict[str, Any]:
     """What became of the sessions in `going` since `start`, once the next one worked and the lost ones are known."""
-    check = g.keeping(rollout)
+    check = partial(g.keep, rollout)
     wait_for(traffic, lambda: _steady(traffic, start), _NEXT_SECONDS, "No further session works", check)
     until = time.monotonic() + _WATCH_SECONDS
     while time.monotonic() < until and traffic.staying() & going:

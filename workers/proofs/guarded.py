@@ -94,6 +94,7 @@ def guarded(rollout: Rollout, names: Sequence[str]) -> Iterator[None]:
         with connected(rollout.job.routers, rollout.limits) as pair:
             for name in names:
                 _arm(rollout, pair, name)
+        rollout.extended = time.monotonic()
         report.on_extend = lambda: extend(rollout)
         yield
         if rollout.touched:
@@ -123,20 +124,14 @@ def extend(rollout: Rollout) -> None:
     """Every guard of this run starts anew."""
     with connected(rollout.job.routers, rollout.limits) as pair:
         guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
+    rollout.extended = time.monotonic()
 
 
-def keeping(rollout: Rollout) -> Callable[[], None]:
-    """What long waits call again and again: cancelled if somebody asked for it, and guards start anew in good time."""
-    last = time.monotonic()
-
-    def check() -> None:
-        nonlocal last
-        rollout.report.check()
-        if rollout.touched and time.monotonic() - last > rollout.hold.seconds / 3:
-            extend(rollout)
-            last = time.monotonic()
-
-    return check
+def keep(rollout: Rollout) -> None:
+    """Every guard starts anew if it has waited for a good part of its time; cancelled if somebody asked for that."""
+    rollout.report.check()
+    if rollout.touched and time.monotonic() - rollout.extended > rollout.hold.seconds / 4:
+        extend(rollout)
 
 
 def _put_back(rollout: Rollout, cause: Exception) -> WorkError:
@@ -174,9 +169,9 @@ def settled(rollout: Rollout, holder: str = "", seconds: int = SETTLE_SECONDS) -
 
     Raises ProofFailed with what stays.
     """
-    end, check = time.monotonic() + seconds + rollout.spec.vrrp.preempt_delay, keeping(rollout)
+    end = time.monotonic() + seconds + rollout.spec.vrrp.preempt_delay
     while True:
-        check()
+        keep(rollout)
         try:
             with connected(rollout.job.routers, rollout.limits) as pair:
                 seen = look(pair)

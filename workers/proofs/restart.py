@@ -41,10 +41,10 @@ def _carry_out(rollout: Rollout) -> Outcome:
             _keep(rollout, names)
             with guarded(rollout, names):
                 for name in names:
-                    g.extend(rollout)
                     rollout.report.phase("apply", f"Restart {name}")
                     told[name] = _restart(rollout, name)
                 rollout.report.phase("prove", "Prove it by FTP sessions")
+                g.keep(rollout)
                 sessions(rollout)
                 g.extend(rollout)
                 rollout.after = settled(rollout)
@@ -67,13 +67,16 @@ def _keep(rollout: Rollout, names: list[str]) -> None:
 def _restart(rollout: Rollout, name: str) -> dict[str, Any]:
     """One router: its firewall units, what came of that, then keepalived; all seen over fresh connections."""
     report, before = rollout.report, rollout.before[name]
+    g.keep(rollout)
     with connected([g.access_of(rollout, name)], rollout.limits) as pair:
         do(rollout, pair, name, "restart-units")
+    g.keep(rollout)
     with connected([g.access_of(rollout, name)], rollout.limits) as pair:
         with report.doing(name, *_OURS[:2]):
             now = _ours(rollout, name, pair)
         gone, meanwhile = proofs.missing(before, now), proofs.come(before, now)
         left = _foreign(rollout, pair, name, gone, meanwhile)
+        g.keep(rollout)
         do(rollout, pair, name, "restart-keepalived")
     settled(rollout, proofs.home(rollout.spec, master(rollout.spec, rollout.before)))
     units = [u for s in rollout.plan.router(name).steps if s.kind == "restart-units" for u in s.params["units"]]
