@@ -1,6 +1,7 @@
 """Proofs that disturb, and maintenance, on the guide's cluster: r1 has Debian's layout, r2 Red Hat's.
 
-They go on from each other's state, in this order; each leaves the pair as it was.
+They go on from each other's state, in this order; each leaves the pair as it was. `make test` takes the refusal and
+the failover, `make test-proofs` all.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def test_a_restart_is_refused_while_it_loses_rules_of_others(bench: Bench) -> No
     assert {(p.code, p.router) for p in planned.refused} == {("LBF022", "r1"), ("LBF022", "r2")}
 
 
+@WHOLE
 def test_the_restart_keeps_ours_and_puts_back_what_others_only_ran(bench: Bench) -> None:
     before = bench.foreign()
     done = prove(bench, "restart", foreign="put-back")
