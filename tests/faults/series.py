@@ -27,8 +27,8 @@ _STARTED: Final = time.monotonic()
 _HEAD: Final = """# Faults
 
 What went wrong on purpose while a change was brought to a pair of virtual routers, and what came of it. Each row was really run, by
-`make test-faults`: real routers, real keepalived, and where the fault is one of the manager's, real workers, Redis and database. A row
-passes only if
+`make test-faults`: real routers, real keepalived, and where the fault is one of the manager's, real workers, Redis and database. What is
+not in the table was not run yet. A row passes only if
 
 * both routers hold wholly the old or wholly the new state, and the run's end says which;
 * what others have on the routers is as it was (what others merely run is lost by a reboot, with or without lbftp);
@@ -36,8 +36,8 @@ passes only if
 
 "Seconds" is from the start of the apply until both routers rested, in software emulation, with a guard of 150 s.
 
-| when | what happened | both routers | run | seconds | next apply | run on |
-|---|---|---|---|---|---|---|
+| when | what happened | both routers | run | seconds | next apply | verdict | run on |
+|---|---|---|---|---|---|---|---|
 """
 
 
@@ -97,17 +97,15 @@ def over() -> bool:
 
 
 def document(rows: Iterable[Row]) -> str:
-    """The table of what passed; what did not pass is said below it."""
-    done = list(rows)
-    lines = [_line(row) for row in done if not row.error]
-    failed = [f"* {row.fault}, {row.when}: {_flat(row.error)}" for row in done if row.error]
-    return _HEAD + "\n".join(lines) + "\n" + ("\nNot passed:\n\n" + "\n".join(failed) + "\n" if failed else "")
+    """The table of everything that was run, what did not pass included."""
+    return _HEAD + "".join(f"{_line(row)}\n" for row in rows)
 
 
 def _line(row: Row) -> str:
-    again = "works" if row.again else "-"
     said = f"{row.run}: {_flat(row.said)}" if row.said else row.run
-    return f"| {row.when} | {row.fault} | {row.state} | {said} | {row.seconds} | {again} | {row.date} |"
+    verdict = f"**not passed**: {_flat(row.error)}" if row.error else "passed"
+    cells = (row.when, row.fault, row.state, said, str(row.seconds), "works" if row.again else "", verdict, row.date)
+    return f"| {' | '.join(cells)} |"
 
 
 def _flat(text: str) -> str:
