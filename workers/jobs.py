@@ -23,6 +23,7 @@ from workers.remote import Limits, offered_key
 from workers.report import PAIR, Report
 from workers.restore import take_over
 from workers.rollout import Rollout, roll_out
+from workers.servers import declared, looking_at_servers
 
 Work = Callable[[Job, Report, Limits], Outcome]
 
@@ -90,13 +91,13 @@ def bring_in(job: Job, report: Report, limits: Limits) -> Outcome:
 def verify(job: Job, report: Report, limits: Limits) -> Outcome:
     """State of both routers and FTP sessions, side by side. Changes nothing."""
     spec, began = spec_of(job), time.monotonic()
-    report.declare(PAIR, [(*LOOK, "observe"), (*_SESSIONS, "prove")])
-    with connected(job.routers, limits) as pair:
+    report.declare(PAIR, [(*LOOK, "observe"), (*_SESSIONS, "prove"), *declared(job)])
+    with connected(job.routers, limits) as pair, looking_at_servers(job, report, limits) as servers:
         connecting = time.monotonic() - began
         with looking_at(pair, report, LOOK) as looking:
             proof = _proven(job, pair, report, limits, looking)
             observed = looking.result()
-    found = findings(spec, observed)
+        found = findings(spec, observed) + servers.findings()
     for finding in found:
         report.finding(finding)
     # How long everything took beside how long the sessions alone did.
@@ -135,10 +136,11 @@ def comply(job: Job, report: Report, limits: Limits) -> Outcome:
     if job.fence > 1 and job.reapply:
         take_over(job, spec, report, limits)
     report.phase("observe", "Look at both routers")
-    report.declare(PAIR, [(*LOOK, "observe")])
-    with connected(job.routers, limits) as pair, report.doing(PAIR, *LOOK):
-        observed = look(pair)
-    found = findings(spec, observed)
+    report.declare(PAIR, [(*LOOK, "observe"), *declared(job)])
+    with connected(job.routers, limits) as pair, looking_at_servers(job, report, limits) as servers:
+        with report.doing(PAIR, *LOOK):
+            observed = look(pair)
+        found = findings(spec, observed) + servers.findings()
     if not job.reapply or not needs_repair(found):
         return _reported(found, observed, job, report)
     made = plan(spec, observed)

@@ -27,6 +27,7 @@ _TEAM_OF: Final = {
     "inventory.router": "team",
     "inventory.probehost": "team",
     "inventory.realserver": "team",
+    "inventory.serverhost": "team",
     "clusters.cluster": "team",
     "clusters.revision": "cluster__team",
     "changes.changerequest": "cluster__team",

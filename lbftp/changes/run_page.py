@@ -14,7 +14,7 @@ from lbftp.changes.models import Run
 from lbftp.changes.services.claims import QUIET_AFTER
 from lbftp.changes.view_of_run import Guard, Lane, Phase, RunView, Step, fold
 from lbftp.core.program import CHECKPOINTS
-from lbftp.inventory.models import ProbeHost, Router
+from lbftp.inventory.models import ProbeHost, Router, ServerHost
 from lbftp.proofs import told
 
 GOING_ON = (Run.State.QUEUED, Run.State.RUNNING)
@@ -145,7 +145,7 @@ def subject(run: Run) -> tuple[str, str]:
         return run.cluster.name, reverse("clusters:cluster", args=[run.cluster.pk])
     if run.kind == Run.Kind.IMPORT:
         return _imported(run)
-    model: Any = {"router": Router, "probehost": ProbeHost}.get(run.host_kind)
+    model: Any = {"router": Router, "probehost": ProbeHost, "serverhost": ServerHost}.get(run.host_kind)
     host = model.objects.filter(pk=run.host_id, team=run.team_id).first() if model else None
     if host is None:
         return "a machine that was removed", ""

@@ -1,6 +1,6 @@
 """What an FTP server's configuration breaks in a cluster: reasons and remedies (docs/ftp-servers.md).
 
-Nothing here is repairable by re-applying: lbftp does not log in to FTP servers.
+Nothing here is repairable by re-applying, which changes routers only.
 """
 
 from __future__ import annotations

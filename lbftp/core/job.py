@@ -65,7 +65,8 @@ class Job:
     ('router', 'probehost') and `target_id` its row. `guard`: seconds that routers wait for a change's confirmation;
     `owner`: this manager's name there; `dry`: stop before the first change. `change` is the kind of change that is
     planned or carried out, `params` what people chose for it (ChangeRequest.params). `resting` are routers of the spec
-    that are in maintenance: a run that looks leaves them alone.
+    that are in maintenance: a run that looks leaves them alone. `servers` are those real servers of the spec that lbftp
+    may log in to.
     """
 
     run_id: int
@@ -87,6 +88,7 @@ class Job:
     change: str = REVISION
     params: Mapping[str, Any] = field(default_factory=dict)
     resting: frozenset[str] = frozenset()
+    servers: tuple[Access, ...] = ()
 
     @property
     def probe(self) -> Probe | None:

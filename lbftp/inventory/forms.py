@@ -75,6 +75,12 @@ class RouterForm(ServiceForm):
         self.fields["credential"].queryset = team.credentials.all()  # type: ignore[attr-defined]
 
 
+class ServerHostForm(RouterForm):
+    """The name is the real server's."""
+
+    name = None  # type: ignore[assignment]
+
+
 class ProbeHostForm(RouterForm):
     source_addresses = forms.CharField(
         required=False,

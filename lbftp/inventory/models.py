@@ -102,3 +102,9 @@ class RealServer(models.Model):
     def addresses(self) -> list[str]:
         """Those it has, IPv4 first."""
         return [address for address in (self.address, self.address6) if address]
+
+
+class ServerHost(SshHost):
+    """How lbftp gets to look at a real server's own machine, where people want that. It is named like the server."""
+
+    server = models.OneToOneField(RealServer, on_delete=models.CASCADE, related_name="host")

@@ -22,12 +22,12 @@ from lbftp.clusters.models import Cluster
 from lbftp.core import hostkey
 from lbftp.core.spec import SpecError
 from lbftp.core.spec.values import parsed
-from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router, SshHost
+from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router, ServerHost, SshHost
 
 _M = TypeVar("_M", bound=Model)
 _A = TypeVar("_A", IPv4Address, IPv6Address)
 
-HOST_KINDS: Final[dict[str, type[SshHost]]] = {"router": Router, "probehost": ProbeHost}
+HOST_KINDS: Final[dict[str, type[SshHost]]] = {"router": Router, "probehost": ProbeHost, "serverhost": ServerHost}
 
 
 def add_credential(  # noqa: PLR0913 - the columns of the row
@@ -90,6 +90,17 @@ def add_probe_host(  # noqa: PLR0913
     require(user, team, Role.ADMIN)
     host = ProbeHost(team=team, name=name, address=address, port=port, credential=credential)
     host.source_addresses = [str(s) for s in source_addresses or []]
+    return _enrolled(user, host)
+
+
+def give_access(
+    *, user: User, server: RealServer, address: str, port: int, credential: Credential
+) -> tuple[ServerHost, Run]:
+    """A way to look at a real server's own machine, not yet trusted, and the run that fetches its host key."""
+    require(user, server.team, Role.ADMIN)
+    host = ServerHost(
+        team=server.team, server=server, name=server.name, address=address, port=port, credential=credential
+    )
     return _enrolled(user, host)
 
 
@@ -157,7 +168,7 @@ def set_interfaces(*, user: User, router: Router, public_interface: str, interna
     router.save(update_fields=["public_interface", "internal_interface"])
 
 
-def remove(*, user: User, thing: Router | ProbeHost | RealServer | Credential) -> None:
+def remove(*, user: User, thing: Router | ProbeHost | RealServer | ServerHost | Credential) -> None:
     """Deletes what no cluster uses. Nothing is done on the machine itself."""
     require(user, thing.team, Role.ADMIN)
     if users := clusters_with(thing):
@@ -191,7 +202,7 @@ def _pin(user: User, host: SshHost, offered: str) -> Run | None:
         return runs.start(kind=Run.Kind.FACTS, team=host.team, user=user, host=host)
 
 
-_H = TypeVar("_H", Router, ProbeHost)
+_H = TypeVar("_H", Router, ProbeHost, ServerHost)
 
 
 def _enrolled(user: User, host: _H) -> tuple[_H, Run]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 from django.contrib import messages
 from django.db.models import Model
@@ -19,16 +20,18 @@ from lbftp.inventory.forms import (
     RealServerForm,
     RouterForm,
     SecretForm,
+    ServerHostForm,
 )
-from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router, SshHost
+from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router, ServerHost, SshHost
 from lbftp.web.acting import may, person, sent, team_for, teams_with, telling
 
-Host = type[Router] | type[ProbeHost]
-_WORDS = {Router: "router", ProbeHost: "probe host"}
+Host = type[Router] | type[ProbeHost] | type[ServerHost]
+_WORDS: Final[dict[type[SshHost], str]] = {Router: "router", ProbeHost: "probe host", ServerHost: "real server"}
+_PAGES: Final[dict[type[SshHost], str]] = {Router: "router", ProbeHost: "probe-host", ServerHost: "server-host"}
 
 
 def _address(host: SshHost) -> str:
-    return f"inventory:{'router' if isinstance(host, Router) else 'probe-host'}"
+    return f"inventory:{_PAGES[type(host)]}"
 
 
 @require_safe
@@ -60,7 +63,8 @@ def host(request: HttpRequest, pk: int, model: Host, template: str = "inventory/
     found = access.get(request.user, model, pk=pk)
     form = InterfacesForm(router=found) if isinstance(found, Router) and found.facts else None
     context = {"page": hosts.page(found), "host": found, "form": form, "managed": may(request, found, Role.ADMIN)}
-    return render(request, template, context | {"word": _WORDS[model], "operated": may(request, found)})
+    words = {"word": _WORDS[model], "live": f"{_address(found)}-live", "operated": may(request, found)}
+    return render(request, template, context | words)
 
 
 host_live = partial(host, template="inventory/_host.html")
@@ -100,7 +104,12 @@ def set_interfaces(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, f"{router.name} is ready to be used in a cluster.")
         return redirect("inventory:router", pk)
     context = {"page": hosts.page(router), "host": router, "form": form, "managed": True, "operated": True}
-    return render(request, "inventory/host.html", context | {"word": "router"}, status=form.status)
+    return render(
+        request,
+        "inventory/host.html",
+        context | {"word": "router", "live": "inventory:router-live"},
+        status=form.status,
+    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -112,7 +121,7 @@ def real_servers(request: HttpRequest) -> HttpResponse:
     if team and (server := form.carry_out(services.add_real_server, user=person(request), team=team)):
         messages.success(request, f"Added {server.name}. Nothing was done on it.")
         return redirect("inventory:real-servers")
-    servers = access.visible(request.user, RealServer).select_related("team")
+    servers = access.visible(request.user, RealServer).select_related("team", "host")
     context = {"servers": servers, "form": form, "managed": managed, "team": team}
     return render(request, "inventory/real_servers.html", context, status=form.status)
 
@@ -127,6 +136,19 @@ def real_server(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("inventory:real-servers")
     context = {"server": server, "form": form, "clusters": services.clusters_with(server)}
     return render(request, "inventory/real_server.html", context, status=form.status)
+
+
+@require_http_methods(["GET", "POST"])
+def give_access(request: HttpRequest, pk: int) -> HttpResponse:
+    """Where the real server is reached over SSH, and how to log in; once only, then it has a page of its own."""
+    server = access.get_managed(request.user, RealServer, pk=pk)
+    if found := ServerHost.objects.filter(server=server).first():
+        return redirect(_address(found), found.pk)
+    form = ServerHostForm(sent(request), team=server.team, initial={"address": server.addresses[0], "port": 22})
+    if added := form.carry_out(services.give_access, user=person(request), server=server):
+        return redirect(_address(added[0]), added[0].pk)
+    context = {"form": form, "team": server.team, "server": server, "word": _WORDS[ServerHost]}
+    return render(request, "inventory/add_host.html", context, status=form.status)
 
 
 @require_safe

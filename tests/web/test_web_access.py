@@ -9,6 +9,8 @@ from django.contrib.auth.models import User
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from lbftp.changes.services import verify
+from lbftp.inventory.models import ServerHost
+from lbftp.inventory.services import give_access
 from tests.web.conftest import As
 from tests.worlds import World, applied
 
@@ -34,6 +36,8 @@ SEEN = {
     "inventory:router-live": "router",
     "inventory:probe-host": "probe",
     "inventory:probe-host-live": "probe",
+    "inventory:server-host": "access",
+    "inventory:server-host-live": "access",
     "clusters:cluster": "cluster",
     "clusters:cluster-live": "cluster",
     "clusters:revision": "revision",
@@ -64,6 +68,7 @@ OPERATED = {
     "changes:import": ("post", "router"),
     "changes:run-import": ("post", "run"),
     "inventory:probe-host-look": ("post", "probe"),
+    "inventory:server-host-look": ("post", "access"),
     "proofs:restart": ("get", "cluster"),
     "proofs:reboot": ("get", "cluster"),
     "proofs:failover": ("get", "cluster"),
@@ -79,6 +84,10 @@ MANAGED = {
     "inventory:probe-host-fetch": ("post", "probe"),
     "inventory:probe-host-remove": ("post", "probe"),
     "inventory:real-server": ("get", "server"),
+    "inventory:give-access": ("get", "bare"),
+    "inventory:server-host-confirm": ("post", "access"),
+    "inventory:server-host-fetch": ("post", "access"),
+    "inventory:server-host-remove": ("post", "access"),
     "inventory:real-server-remove": ("post", "server"),
     "inventory:credential": ("get", "credential"),
     "inventory:credential-remove": ("post", "credential"),
@@ -110,6 +119,11 @@ def test_every_route_is_in_the_table() -> None:
     assert set(names()) == OPEN | TOKENED | LISTS | set(SEEN) | set(OPERATED) | set(MANAGED) | set(NEW)
 
 
+def _access(world: World) -> ServerHost:
+    given = give_access(user=world.alice, server=world.ftp1, address="10.0.50.11", port=22, credential=world.key)
+    return given[0]
+
+
 @pytest.fixture
 def address(world: World) -> Callable[[str, str], str]:
     """The address of a route for one of the world's things."""
@@ -118,6 +132,8 @@ def address(world: World) -> Callable[[str, str], str]:
         "router": [world.r1.pk],
         "probe": [world.client.pk],
         "server": [world.ftp1.pk],
+        "bare": [world.ftp2.pk],
+        "access": [_access(world).pk],
         "credential": [world.key.pk],
         "cluster": [world.cluster.pk],
         "revision": [world.cluster.pk, change.revision.number],

@@ -4,12 +4,15 @@ import pytest
 from django.urls import reverse
 
 from lbftp.changes.models import Run
+from lbftp.changes.services import verify
+from lbftp.changes.services.jobs import job_for
 from lbftp.core.hostkey import fingerprint
+from lbftp.core.job import Job
 from lbftp.inventory import suggest
-from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
+from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router, ServerHost
 from lbftp.inventory.services import store_facts, store_offered_key
 from tests.web.conftest import As
-from tests.worlds import CANARY_FTP, CANARY_KEY, CANARY_SUDO, World, facts, finished, host_key, private_key
+from tests.worlds import CANARY_FTP, CANARY_KEY, CANARY_SUDO, World, applied, facts, finished, host_key, private_key
 
 
 def _new_router(world: World, browse: As) -> Router:
@@ -197,3 +200,27 @@ def test_the_internal_side_is_guessed(interfaces: dict[str, list[str]], servers:
     public, internal = suggest.sides(found, servers)
     assert internal == expected
     assert public != internal or not public
+
+
+def test_a_real_server_is_given_access_from_address_to_pinned_key(world: World, browse: As) -> None:
+    admin, url = browse(world.alice), reverse("inventory:give-access", args=[world.ftp1.pk])
+    assert 'value="10.0.50.11"' in admin.get(url).content.decode()
+    page = admin.post(url, {"address": "10.0.50.11", "port": "22", "credential": str(world.key.pk)})
+    host = ServerHost.objects.get(server=world.ftp1)
+    its = reverse("inventory:server-host", args=[host.pk])
+    assert (host.name, page["Location"]) == ("ftp1", its)
+    assert admin.get(url)["Location"] == its
+    key = host_key()
+    store_offered_key(host_kind="serverhost", host_id=host.pk, key=key)
+    finished(Run.objects.get(host_kind="serverhost", host_id=host.pk, kind=Run.Kind.ENROL))
+    assert "Is this ftp1?" in admin.get(its).content.decode()
+    assert _job(world).servers == ()
+    confirm = reverse("inventory:server-host-confirm", args=[host.pk])
+    admin.post(confirm, {"fingerprint": fingerprint(key)})
+    (access,) = _job(world).servers
+    assert (access.name, access.host_key) == ("ftp1", key)
+
+
+def _job(world: World) -> Job:
+    applied(world)
+    return job_for(verify(user=world.bob, cluster=world.cluster))

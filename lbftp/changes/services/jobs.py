@@ -10,10 +10,10 @@ from lbftp.clusters.models import Cluster
 from lbftp.clusters.specs import other_specs, spec_of
 from lbftp.core.job import REVISION, Access, Job, Probe
 from lbftp.core.spec import ClusterSpec, from_json
-from lbftp.inventory.models import Credential, ProbeHost, Router, SshHost
+from lbftp.inventory.models import Credential, ProbeHost, Router, ServerHost, SshHost
 from lbftp.proofs.services.rests import resting
 
-_HOSTS: dict[str, type[SshHost]] = {"router": Router, "probehost": ProbeHost}
+_HOSTS: dict[str, type[SshHost]] = {"router": Router, "probehost": ProbeHost, "serverhost": ServerHost}
 
 
 def job_for(run: Run) -> Job:
@@ -48,6 +48,7 @@ def job_for(run: Run) -> Job:
         change=run.change.kind if run.change else REVISION,
         params=run.change.params if run.change else {},
         resting=frozenset(resting(run.team, names)),
+        servers=_servers(run, spec),
     )
 
 
@@ -80,6 +81,13 @@ def _router(run: Run, name: str) -> Access:
     if router is None:
         raise Refused(f"The router {name} was removed from the inventory: enrol it again, or propose without it.")
     return _access(router)
+
+
+def _servers(run: Run, spec: ClusterSpec) -> tuple[Access, ...]:
+    """The real servers of the spec whose host key somebody confirmed; the others are nobody's to log in to."""
+    names = [server.name for server in spec.real_servers]
+    rows = ServerHost.objects.filter(team=run.team, name__in=names).exclude(host_key="").select_related("credential")
+    return tuple(_access(row) for row in rows.order_by("name"))
 
 
 def _probes(cluster: Cluster) -> tuple[Probe, ...]:

@@ -58,7 +58,7 @@ _FOLDERS: Final = (
     "grep -ls ip_vs_ftp /etc/modprobe.d/*.conf /etc/modprobe.conf /etc/modules-load.d/*.conf /etc/modules",
 )
 
-_HEAD: Final = r"""
+HEAD: Final = r"""
 set -u
 umask 077
 LC_ALL=C; export LC_ALL
@@ -113,4 +113,4 @@ cat -- *
 def program() -> str:
     """The program's text. It takes no input from anybody, so there is nothing to quote."""
     files = "".join(f"file {number} {path}\n" for number, path in enumerate(FILES))
-    return _HEAD + _ASK + files + _TAIL
+    return HEAD + _ASK + files + _TAIL

@@ -1,0 +1,146 @@
+"""What an FTP server's machine answered -> FtpHost. Raises ObserveError, and nothing else, on any bytes.
+
+Configuration files may hold passwords (ProFTPD's SQL modules). They are kept out of `repr` and stay in the worker; what
+goes on from here is what `FtpServer` says, and lines of the keys that lbftp sets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final, get_args
+
+from lbftp.core.observe import facts
+from lbftp.core.observe.answer import unframe
+from lbftp.core.observe.errors import ObserveError
+from lbftp.core.observe.ftp_files import main_file, servers
+from lbftp.core.observe.ftpd import Daemon, FtpServer
+from lbftp.core.observe.observed import Platform
+
+Address = IPv4Address | IPv6Address
+DAEMONS: Final[tuple[Daemon, ...]] = get_args(Daemon)
+
+_PROCESS: Final = re.compile(r"(vsftpd|proftpd|pure-ftpd) (\d+) (\S+) (\S+) (.*)")
+_LISTENS: Final = re.compile(r"\S+\s+\d+\s+\d+\s+(\S+):(\d+)\s+\S+\s*(.*)")
+_OWNER: Final = re.compile(r"pid=(\d+),")
+_VIA: Final = re.compile(r"^default via (\S+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One running FTP daemon. `unit` is '' if nothing of systemd's started it; `config` its main file, for Pure-FTPd
+    on Debian the folder of options; `ports` those it listens at; `enabled` what systemd says of its unit. `servers`
+    is what its configuration comes to, empty where `unread` says why it cannot be told."""
+
+    daemon: Daemon
+    unit: str
+    config: str
+    ports: tuple[int, ...]
+    servers: tuple[FtpServer, ...] = ()
+    unread: str = ""
+    enabled: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FtpHost:
+    """An FTP server's machine. `gateways` are the default routes' next hops; `sysctls` 'INTERFACE.KEY' -> value;
+    `full` maps mounted folders to the percentage in use. `active` are the daemons whose unit is active, `listening`
+    every TCP port that anybody listens at, `account` whether root looked."""
+
+    name: str
+    hostname: str
+    platform: Platform
+    os: str
+    instances: tuple[Instance, ...]
+    active: frozenset[str]
+    listening: frozenset[int]
+    interfaces: Mapping[str, tuple[Address, ...]]
+    gateways: tuple[Address, ...]
+    sysctls: Mapping[str, str]
+    full: Mapping[str, int]
+    root: bool
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def holds(self, address: Address) -> tuple[str, ...]:
+        """The interfaces that have `address`."""
+        return tuple(name for name, found in self.interfaces.items() if address in found)
+
+    @property
+    def servers(self) -> tuple[FtpServer, ...]:
+        return tuple(server for instance in self.instances for server in instance.servers)
+
+
+def ftp_host(name: str, answer: bytes) -> FtpHost:
+    """What the machine of the real server `name` holds."""
+    text = {part: content.decode("utf-8", "surrogateescape") for part, content in unframe(answer).items()}
+    if "addr" not in text or "os" not in text or not text.get("listening"):
+        raise ObserveError("answer", "lacks addresses or sockets: ip and ss (iproute2) have to be there")
+    platform, pretty = facts.os_release(text["os"])
+    files = _files(text)
+    units = dict(line.split(" ", 1) for line in text.get("units", "").splitlines() if " " in line)
+    return FtpHost(
+        name=name,
+        hostname=text.get("host", "").strip(),
+        platform=platform,
+        os=pretty,
+        instances=tuple(_instances(text, files)),
+        active=frozenset(unit for unit, state in units.items() if state == "active"),
+        listening=frozenset(port for _, port, _ in _sockets(text["listening"])),
+        interfaces={n: tuple(a.ip for a in found) for n, found in facts.addresses(text["addr"]).items()},
+        gateways=tuple(_gateways(text)),
+        sysctls=dict(line.split(" ", 1) for line in text.get("sysctl", "").splitlines() if " " in line),
+        full=dict(_disks(text.get("disk", ""))),
+        root=text.get("uid", "").strip() == "0",
+        files=files,
+    )
+
+
+def _files(text: Mapping[str, str]) -> dict[str, str]:
+    pairs = (line.partition(" ")[::2] for line in text.get("names", "").splitlines())
+    return {path: text[f"file.{number}"] for number, path in pairs if f"file.{number}" in text}
+
+
+def _sockets(listing: str) -> Iterator[tuple[str, int, frozenset[str]]]:
+    """(address, port, process ids) of `ss -Htlnp`."""
+    for line in listing.splitlines():
+        if match := _LISTENS.match(line):
+            yield match[1], int(match[2][:5]), frozenset(_OWNER.findall(match[3]))
+
+
+def _instances(text: Mapping[str, str], files: Mapping[str, str]) -> Iterator[Instance]:
+    sockets = list(_sockets(text["listening"]))
+    for line in text.get("processes", "").splitlines():
+        if match := _PROCESS.match(line):
+            name, pid, unit, enabled, command = match.groups()
+            ports = tuple(sorted({port for _, port, owners in sockets if pid in owners}))
+            daemon = next(d for d in DAEMONS if d == name)
+            one = Instance(daemon, "" if unit == "-" else unit, "", ports, enabled="" if enabled == "-" else enabled)
+            yield _read(one, command.split(), files)
+
+
+def _read(one: Instance, command: Sequence[str], files: Mapping[str, str]) -> Instance:
+    config = main_file(one.daemon, command, files)
+    if not config:
+        return replace(one, unread="its configuration file was not found")
+    try:
+        return replace(one, config=config, servers=servers(one.daemon, config, files))
+    except ObserveError as error:
+        return replace(one, config=config, unread=str(error)[:300])
+
+
+def _gateways(text: Mapping[str, str]) -> Iterator[Address]:
+    for part in ("route", "route6"):
+        for word in _VIA.findall(text.get(part, "")):
+            try:
+                yield ip_address(word)
+            except ValueError:
+                continue
+
+
+def _disks(listing: str) -> Iterator[tuple[str, int]]:
+    for line in listing.splitlines()[1:]:
+        words = line.split()
+        if len(words) >= 6 and re.fullmatch(r"\d{1,3}%", words[4]):
+            yield words[5], int(words[4][:-1])

@@ -1,0 +1,63 @@
+"""The one program that looks at an FTP server's machine: POSIX sh, read only, one connection, one answer.
+
+The answer is framed like a router's (`observe.program`). Which daemon runs is told by the sockets that listen and by
+the processes behind them, so that it does not matter who started it; units are asked beside.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lbftp.core.observe.program import HEAD, MAGIC
+
+# Everything that any of the daemons may read, wherever its package puts it.
+_FOLDERS: Final = (
+    "find /etc/vsftpd.conf /etc/vsftpd -maxdepth 1 -type f -size -512k -name '*.conf'",
+    "find -L /etc/proftpd.conf /etc/proftpd /etc/proftpd.d -type f -size -512k ! -name '*.pem' ! -name '*.dat'",
+    "find /etc/pure-ftpd.conf /etc/pure-ftpd/pure-ftpd.conf /etc/pure-ftpd/conf -type f -size -512k",
+    "sed -n 's/.* \\(\\/[^ ]*\\.conf\\) .*/\\1/p' processes",
+)
+_SYSCTLS: Final = "arp_ignore arp_announce rp_filter"
+
+_ASK: Final = rf"""
+ask uid id -u
+ask host uname -n
+ask kernel uname -r
+ask os cat /etc/os-release
+ask addr ip -o addr show
+ask route ip -4 route show default
+ask route6 ip -6 route show default
+ask disk df -Pk / /home /srv /var
+ask listening ss -Htlnp
+for name in vsftpd proftpd pure-ftpd; do
+  printf '%s %s\n' "$name" "$(systemctl is-active "$name.service" 2>/dev/null)"
+done >units
+sed -n 's/.*(("\(vsftpd\|proftpd\|pure-ftpd\)[^"]*",pid=\([0-9]*\),.*/\1 \2/p' listening | sort -u >found
+while read -r name pid; do
+  unit=$(sed -n 's#.*/\([^/]*\.service\)$#\1#p' "/proc/$pid/cgroup" 2>/dev/null | head -n 1)
+  enabled=; [ -z "$unit" ] || enabled=$(systemctl is-enabled "$unit" 2>/dev/null)
+  command=$(tr '\0\n' '  ' <"/proc/$pid/cmdline" | cut -c1-500)
+  printf '%s %s %s %s %s \n' "$name" "$pid" "${{unit:--}}" "${{enabled:--}}" "$command"
+done <found >processes
+for path in /proc/sys/net/ipv4/conf/*; do
+  for key in {_SYSCTLS}; do
+    if [ -r "$path/$key" ]; then read -r value <"$path/$key"; printf '%s.%s %s\n' "${{path##*/}}" "$key" "$value"; fi
+  done
+done >sysctl
+"""
+
+_TAIL: Final = rf"""
+i=100
+{{ {"; ".join(f"{command} 2>/dev/null" for command in _FOLDERS)}; }} | sort -u | head -n 400 >found
+while IFS= read -r path; do file "$i" "$path"; i=$((i + 1)); done <found
+rm -f found
+printf '%s\n' '{MAGIC}'
+wc -c -- *
+echo
+cat -- *
+"""
+
+
+def program() -> str:
+    """The program's text. It takes no input from anybody, so there is nothing to quote."""
+    return HEAD + _ASK + _TAIL

@@ -1,0 +1,64 @@
+"""Looking at real servers' own machines, where people gave access: nothing is changed there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Final
+
+from lbftp.core.findings import Finding
+from lbftp.core.job import Access, Job
+from lbftp.core.observe.errors import ObserveError
+from lbftp.core.observe.ftp_host import FtpHost, ftp_host
+from lbftp.core.observe.ftp_host_program import program
+from lbftp.core.server_findings import host_findings
+from workers.errors import WorkError
+from workers.outcome import spec_of
+from workers.remote import Limits, connect
+from workers.report import PAIR, Report
+
+LOOK: Final = ("servers", "Look at the real servers")
+
+
+class Servers:
+    """A look at all of a job's real servers that goes on. `findings` belongs to the thread that reports."""
+
+    def __init__(self, job: Job, report: Report, futures: Mapping[str, Future[FtpHost]]) -> None:
+        self._job, self._report, self._futures = job, report, futures
+
+    def findings(self) -> list[Finding]:
+        """Waits for the looks. A server that cannot be looked at is a note: nothing is known of it."""
+        if not self._futures:
+            return []
+        hosts: dict[str, FtpHost] = {}
+        with self._report.doing(PAIR, *LOOK):
+            for name, future in self._futures.items():
+                try:
+                    hosts[name] = future.result()
+                except WorkError as error:
+                    self._report.note("warning", f"The real server {name} was not looked at: {error}")
+        return host_findings(spec_of(self._job), hosts)
+
+
+@contextmanager
+def looking_at_servers(job: Job, report: Report, limits: Limits) -> Iterator[Servers]:
+    """Begins to look at every real server side by side; the looks have ended when the block has."""
+    with ThreadPoolExecutor(max(1, len(job.servers))) as pool:
+        yield Servers(job, report, {access.name: pool.submit(_look, access, limits) for access in job.servers})
+
+
+def declared(job: Job) -> list[tuple[str, str, str]]:
+    """The step, if there is anything to look at."""
+    return [(*LOOK, "observe")] if job.servers else []
+
+
+def _look(access: Access, limits: Limits) -> FtpHost:
+    with connect(access, limits) as remote:
+        answer = remote.run(program())
+    if answer.code != 0:
+        raise WorkError(f"{access.name}: exit code {answer.code}: {answer.err.strip()[-300:]}")
+    try:
+        return ftp_host(access.name, answer.out)
+    except ObserveError as error:
+        raise WorkError(f"{access.name}: its answer is not understood: {error}") from error
