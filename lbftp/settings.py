@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "lbftp.compliance",
     "lbftp.numbers",
     "lbftp.proofs",
+    "lbftp.daytwo",
     "lbftp.live",
     "lbftp.web",
     "lbftp.health",
@@ -232,6 +233,16 @@ if SAMPLE_SECONDS:
         },
         "forget": {"task": "workers.tasks.forget", "schedule": 3600.0, "options": {"expires": 3600.0}},
     }
+
+# Seconds between two looks at what drained real servers still have; routers are asked only while there is a drain.
+DRAIN_SECONDS = env.float("LBFTP_DRAIN_SECONDS", default=5.0)
+if not 1 <= DRAIN_SECONDS <= 600:
+    raise ImproperlyConfigured("LBFTP_DRAIN_SECONDS has to be 1 to 600.")
+CELERY_BEAT_SCHEDULE["drain"] = {
+    "task": "workers.tasks.drain",
+    "schedule": DRAIN_SECONDS,
+    "options": {"expires": DRAIN_SECONDS * 2},
+}
 
 # SSH: seconds to connect, and seconds that one program may take on a router.
 SSH_CONNECT_TIMEOUT = env.int("LBFTP_SSH_CONNECT_TIMEOUT", default=10)

@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("lbftp.compliance.urls")),
     path("", include("lbftp.numbers.urls")),
     path("", include("lbftp.proofs.urls")),
+    path("", include("lbftp.daytwo.urls")),
     path("", include("lbftp.health.urls")),
 ]
 

@@ -8,8 +8,9 @@ from django.utils import timezone
 from lbftp.celery import app
 from lbftp.changes.services import sweep as sweeping
 from lbftp.compliance import services as compliance
+from lbftp.daytwo.services import drains
 from lbftp.numbers import services as numbers
-from workers import sampling
+from workers import draining, sampling
 from workers.execution import run_claimed
 from workers.remote import Limits
 
@@ -42,3 +43,12 @@ def sample() -> None:
 def forget() -> None:
     """Takes away live numbers that are too old."""
     numbers.forget(now=timezone.now())
+
+
+@app.task(name="workers.tasks.drain")
+def drain() -> None:
+    """Asks the routers what drained real servers still have."""
+    usual = Limits(settings.SSH_CONNECT_TIMEOUT, settings.SSH_PROGRAM_TIMEOUT)
+    for question in drains.claim(now=timezone.now()):
+        found = draining.look(question.spec, question.routers, usual)
+        drains.take(question=question, found=found, at=timezone.now())

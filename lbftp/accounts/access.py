@@ -37,6 +37,7 @@ _TEAM_OF: Final = {
     "changes.transition": "team",
     "changes.lease": "router__team",
     "compliance.policy": "cluster__team",
+    "daytwo.drain": "cluster__team",
     "compliance.occurrence": "policy__cluster__team",
     "compliance.findingrow": "cluster__team",
     "numbers.watch": "router__team",

@@ -7,6 +7,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from lbftp.accounts import access
 from lbftp.accounts.models import Role
 from lbftp.changes.models import ChangeRequest
+from lbftp.daytwo.services import rules
+from lbftp.proofs.services import windows
 
 
 def needed(change: ChangeRequest) -> int:
@@ -25,6 +27,11 @@ def enough(change: ChangeRequest) -> bool:
     return counted(change) >= needed(change)
 
 
+def excuse(change: ChangeRequest) -> str:
+    """Why nobody else has to approve this change just now, as a sentence; '' if somebody has to."""
+    return windows.excuse(change) or rules.excuse(change)
+
+
 def hindrance(change: ChangeRequest, user: AbstractBaseUser) -> str:
     """Why `user` may not approve the present plan, as a sentence; '' if they may."""
     if not access.has_role(user, change.cluster.team, Role.OPERATOR):
@@ -37,4 +44,4 @@ def hindrance(change: ChangeRequest, user: AbstractBaseUser) -> str:
         return f"The change is not waiting for approval; it is: {change.get_state_display()}."
     if change.approvals.filter(user_id=user.pk, plan_digest=change.plan_digest).exists():
         return "You have decided on this plan already."
-    return ""
+    return rules.outdated(change)

@@ -10,10 +10,16 @@ from django.urls import reverse
 
 from lbftp.changes.models import ChangeRequest, Run, Transition
 from lbftp.clusters.models import Cluster
+from lbftp.daytwo.models import Drain
 
-SUBJECTS: Final[dict[str, str]] = {"change": "Changes", "run": "Runs", "cluster": "Clusters"}
-_MODELS: Final[dict[str, Any]] = {"change": ChangeRequest, "run": Run, "cluster": Cluster}
-_PAGES: Final = {"change": "changes:change", "run": "changes:run", "cluster": "clusters:cluster"}
+SUBJECTS: Final[dict[str, str]] = {"change": "Changes", "run": "Runs", "cluster": "Clusters", "drain": "Drains"}
+_MODELS: Final[dict[str, Any]] = {"change": ChangeRequest, "run": Run, "cluster": Cluster, "drain": Drain}
+_PAGES: Final = {
+    "change": "changes:change",
+    "run": "changes:run",
+    "cluster": "clusters:cluster",
+    "drain": "daytwo:drained",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ def entries(rows: Sequence[Transition]) -> list[Entry]:
     return [_entry(row, names.get((row.subject, row.subject_id))) for row in rows]
 
 
-def _name(thing: ChangeRequest | Run | Cluster) -> str:
+def _name(thing: ChangeRequest | Run | Cluster | Drain) -> str:
     return f"Run {thing.pk}: {thing.title}" if isinstance(thing, Run) else str(thing)
 
 

@@ -11,7 +11,7 @@ from lbftp.accounts import access
 from lbftp.accounts.models import Role
 from lbftp.changes import approvals, states
 from lbftp.changes.models import Approval, ChangeRequest, Run, Transition
-from lbftp.proofs.services import windows
+from lbftp.daytwo.services import rules
 
 C = ChangeRequest.State
 GOING_ON = (C.PLANNING, C.APPLYING)
@@ -20,7 +20,8 @@ GOING_ON = (C.PLANNING, C.APPLYING)
 @dataclass(frozen=True, slots=True)
 class ChangePage:
     """`hindrance`: why this person may not approve, as a sentence; '' if they may. `run`: the newest one that
-    is no dry run; `dry_runs`: of those, the newest ones. `excuse`: why nobody else has to approve just now, ''."""
+    is no dry run; `dry_runs`: of those, the newest ones. `excuse`: why nobody else has to approve just now, ''.
+    `day_two`: one click undoes it, once it is applied."""
 
     change: ChangeRequest
     run: Run | None
@@ -32,6 +33,7 @@ class ChangePage:
     history: list[Transition]
     dry_runs: list[Run]
     excuse: str
+    day_two: bool
 
     @property
     def live(self) -> bool:
@@ -76,6 +78,10 @@ class ChangePage:
         return self.operator and states.may_move(self.change, C.PLANNING)
 
     @property
+    def can_undo(self) -> bool:
+        return self.operator and self.day_two and self.change.state == C.APPLIED
+
+    @property
     def outdated(self) -> list[Approval]:
         """Approvals of an earlier plan: shown, so that nobody wonders where theirs went."""
         return [d for d in self.decisions if d.approved and d.plan_digest != self.change.plan_digest]
@@ -97,7 +103,8 @@ def page(change: ChangeRequest, user: User) -> ChangePage:
             Transition.objects.filter(subject="change", subject_id=change.pk).select_related("user").order_by("pk")
         ),
         dry_runs=list(change.runs.filter(dry=True).select_related("started_by").defer("result").order_by("-pk")[:3]),
-        excuse=windows.excuse(change),
+        excuse=approvals.excuse(change),
+        day_two=rules.marked(change) is not None,
     )
 
 

@@ -10,8 +10,10 @@ from django.db import transaction
 from lbftp.accounts.models import Team
 from lbftp.changes.models import ChangeRequest, Run, Transition
 from lbftp.clusters.models import Cluster
+from lbftp.daytwo.models import Drain
 
-C, R, S = ChangeRequest.State, Run.State, Cluster.State
+C, R, S, D = ChangeRequest.State, Run.State, Cluster.State, Drain.State
+Subject = ChangeRequest | Run | Cluster | Drain
 
 CHANGE_MOVES: Final[dict[ChangeRequest.State, set[ChangeRequest.State]]] = {
     C.PLANNING: {C.PROPOSED, C.REFUSED},
@@ -36,20 +38,23 @@ RUN_MOVES: Final[dict[Run.State, set[Run.State]]] = {
 }
 _SEEN: Final = {S.UNKNOWN, S.IN_STEP, S.DRIFTED, S.FAILED}
 CLUSTER_MOVES: Final = {state: (_SEEN | {S.APPLYING}) - {state} for state in S}
+# Back to draining: a client came again, brought by persistence.
+DRAIN_MOVES: Final = {D.DRAINING: {D.EMPTY, D.ENDED}, D.EMPTY: {D.DRAINING, D.ENDED}, D.ENDED: set()}
 _TABLES: Final[dict[type[Any], tuple[str, dict[Any, Any]]]] = {
     ChangeRequest: ("change", CHANGE_MOVES),
     Run: ("run", RUN_MOVES),
     Cluster: ("cluster", CLUSTER_MOVES),
+    Drain: ("drain", DRAIN_MOVES),
 }
 
 
-def may_move(subject: ChangeRequest | Run | Cluster, new: str) -> bool:
+def may_move(subject: Subject, new: str) -> bool:
     """Whether the table lets `subject` go from its present state to `new`."""
     return new in _TABLES[type(subject)][1][subject.state]
 
 
 def move(  # noqa: PLR0913 - who, why and the columns that change along with the state
-    subject: ChangeRequest | Run | Cluster,
+    subject: Subject,
     old: str,
     new: str,
     *,
@@ -75,13 +80,18 @@ def move(  # noqa: PLR0913 - who, why and the columns that change along with the
     return True
 
 
+def left(subject: Subject, old: str, new: str, *, user: AbstractBaseUser | None, reason: str) -> None:
+    """A row for what was no move of state: something began, or a setting changed."""
+    _leave_row(_TABLES[type(subject)][0], subject, old, new, user, reason)
+
+
 def _leave_row(  # noqa: PLR0913, PLR0917 - the columns of the row
-    name: str, subject: ChangeRequest | Run | Cluster, old: str, new: str, user: Any, reason: str
+    name: str, subject: Subject, old: str, new: str, user: Any, reason: str
 ) -> None:
     Transition.objects.create(
         team=_team(subject), subject=name, subject_id=subject.pk, old=old, new=new, user=user, reason=reason[:500]
     )
 
 
-def _team(subject: ChangeRequest | Run | Cluster) -> Team:
+def _team(subject: Subject) -> Team:
     return subject.cluster.team if isinstance(subject, ChangeRequest) else subject.team

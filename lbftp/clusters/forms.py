@@ -23,6 +23,8 @@ _PROBE: Final = ("probe_hosts", "probe_worker", "probe_account", "probe_path", "
 _PLAIN: Final = ("name", "comment", *_PROBE, *BESIDE)
 # Draft field -> prefix of the boxes to tick; which number has to be given with a tick; its range.
 _KINDS: Final = {"routers": ("router", "priority", (1, 254)), "real_servers": ("server", "weight", (0, 65535))}
+# What is not typed in the form: day-two changes set it, and giving a weight takes it back.
+_KEPT: Final = ("disabled",)
 # Settings that the chosen mode or forwarding has no use for are hidden by these classes (lbftp.css).
 _ONLY: Final = {
     "forwarding": "if-advertise",
@@ -192,12 +194,13 @@ class ClusterForm(ServiceForm):
 
     def _numbers(self, given: dict[str, Any], part: str, row: Router | RealServer) -> dict[str, Any]:
         """A machine's numbers; a limit that is left empty is none."""
-        found = {name: given.get(f"{name}-{row.pk}") for name in MACHINES[part]}
-        return {name: value for name, value in found.items() if name == _KINDS[part][1] or value not in ("", None)}
+        found = {name: given.get(f"{name}-{row.pk}") for name in _typed_of(part)}
+        numbers = {name: value for name, value in found.items() if name == _KINDS[part][1] or value not in ("", None)}
+        return {**numbers, **({"disabled": True} if numbers.get("weight") == 0 and row.name in self._disabled else {})}
 
     def _choices(self, part: str) -> Iterator[Choice]:
         kind, number, _ = _KINDS[part]
-        limits = [name for name in MACHINES[part] if name != number]
+        limits = [name for name in _typed_of(part) if name != number]
         for row in self.machines[part]:
             bound = tuple(self[f"{name}-{row.pk}"] for name in limits)
             yield Choice(row, self[f"{kind}-{row.pk}"], self[f"{number}-{row.pk}"], bound)
@@ -207,8 +210,18 @@ class ClusterForm(ServiceForm):
             for row in self.machines[part]:
                 self.fields[f"{kind}-{row.pk}"] = forms.BooleanField(label=row.name, required=False)
                 self.fields[f"{number}-{row.pk}"] = _small(f"{number.capitalize()} of {row.name}", *bounds)
-                for name in MACHINES[part]:
+                for name in _typed_of(part):
                     self.fields.setdefault(f"{name}-{row.pk}", _small(_LIMITS.get(name, name), 0, None))
+
+    @property
+    def _disabled(self) -> set[str]:
+        """Real servers that the draft has out of rotation."""
+        servers = complete(self.cluster.draft)["real_servers"] if self.cluster else []
+        return {item["name"] for item in servers if item.get("disabled")}
+
+
+def _typed_of(part: str) -> list[str]:
+    return [name for name in MACHINES[part] if name not in _KEPT]
 
 
 def _set(limit: BoundField) -> bool:
@@ -266,5 +279,5 @@ def _initial(cluster: Cluster | None, form: ClusterForm) -> dict[str, Any]:
         for place, row in enumerate(rows):
             guess = {**MACHINES[part], **({"priority": PRIORITIES[min(place, 1)]} if part == "routers" else {})}
             first[f"{kind}-{row.pk}"] = row.name in there or obvious
-            first |= {f"{name}-{row.pk}": there.get(row.name, {}).get(name, guess[name]) for name in MACHINES[part]}
+            first |= {f"{name}-{row.pk}": there.get(row.name, {}).get(name, guess[name]) for name in _typed_of(part)}
     return first

@@ -48,6 +48,10 @@ class Cluster(models.Model):
         default=GUARD_SECONDS, help_text="How long routers wait for a change's confirmation."
     )
 
+    operators_alone = models.BooleanField(
+        default=False, help_text="Operators may drain, disable, bring back and weigh real servers without approval."
+    )
+
     class Meta:
         ordering = ["name"]
         constraints = [models.UniqueConstraint(fields=["team", "name"], name="one_cluster_name_per_team")]

@@ -20,6 +20,7 @@ from lbftp.clusters.specs import check_draft, spec_of
 from lbftp.compliance.models import Policy
 from lbftp.compliance.services import in_words
 from lbftp.core.spec import SpecError, from_json
+from lbftp.daytwo import page as day_two
 from lbftp.inventory.models import RealServer, Router
 from lbftp.numbers.page import Page as NumbersPage
 from lbftp.numbers.page import page as numbers_page
@@ -51,6 +52,7 @@ class Overview:
     running: list[Run]
     ftp_servers: ftp_servers.FtpServers | None
     standing: disturbing.Standing
+    rotation: day_two.Standing
     numbers: NumbersPage | None = None
 
     @property
@@ -122,6 +124,7 @@ def page(cluster: Cluster, user: User) -> Overview:
         running=[r for r in runs if r.state in (Run.State.QUEUED, Run.State.RUNNING)],
         ftp_servers=ftp_servers.part(cluster),
         standing=disturbing.standing(cluster),
+        rotation=day_two.standing(cluster),
         numbers=numbers_page(cluster, whole=False) if cluster.applied else None,
     )
 
@@ -165,7 +168,7 @@ def _given(draft: dict[str, Any], *names: str) -> list[str]:
 
 def _server(row: RealServer | None, item: dict[str, Any]) -> tuple[str, ...]:
     address = (row.addresses[0] if row else "unknown") + (" +v6" if row and len(row.addresses) > 1 else "")
-    return address, f"weight {item.get('weight', 1)}"
+    return address, "out of rotation" if item.get("disabled") else f"weight {item.get('weight', 1)}"
 
 
 def _shared(cluster: Cluster, draft: dict[str, Any]) -> list[str]:

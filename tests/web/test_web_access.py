@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.contrib.auth.models import User
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from lbftp.changes.services import verify
+from lbftp.daytwo.models import Drain
 from lbftp.inventory.models import ServerHost
 from lbftp.inventory.services import give_access
 from tests.web.conftest import As
@@ -50,6 +52,9 @@ SEEN = {
     "changes:run-live": "run",
     "compliance:cluster": "cluster",
     "proofs:cluster": "cluster",
+    "daytwo:cluster": "cluster",
+    "daytwo:cluster-live": "cluster",
+    "daytwo:drained": "drain",
 }
 # What operators may do: the method, and what it is done to.
 OPERATED = {
@@ -73,6 +78,12 @@ OPERATED = {
     "proofs:reboot": ("get", "cluster"),
     "proofs:failover": ("get", "cluster"),
     "proofs:maintenance": ("get", "cluster"),
+    "daytwo:drain": ("post", "cluster"),
+    "daytwo:disable": ("post", "cluster"),
+    "daytwo:enable": ("post", "cluster"),
+    "daytwo:weight": ("post", "cluster"),
+    "daytwo:sorry": ("post", "cluster"),
+    "daytwo:undo": ("post", "change"),
 }
 # What only administrators of the team may do.
 MANAGED = {
@@ -93,6 +104,7 @@ MANAGED = {
     "inventory:credential-remove": ("post", "credential"),
     "accounts:set-role": ("post", "member"),
     "proofs:window": ("post", "cluster"),
+    "daytwo:alone": ("post", "cluster"),
 }
 # Forms for something new in one of the user's teams, by the role that they ask for.
 NEW = {
@@ -128,6 +140,7 @@ def _access(world: World) -> ServerHost:
 def address(world: World) -> Callable[[str, str], str]:
     """The address of a route for one of the world's things."""
     change = applied(world)
+    drain = Drain.objects.create(cluster=world.cluster, server="ftp1", started_at=timezone.now())
     keys = {
         "router": [world.r1.pk],
         "probe": [world.client.pk],
@@ -138,6 +151,7 @@ def address(world: World) -> Callable[[str, str], str]:
         "cluster": [world.cluster.pk],
         "revision": [world.cluster.pk, change.revision.number],
         "change": [change.pk],
+        "drain": [drain.pk],
         "run": [verify(user=world.bob, cluster=world.cluster).pk],
         "member": [world.bob.memberships.get().pk],
     }

@@ -15,8 +15,9 @@ from lbftp.changes.errors import Invalid, Refused, StalePlan
 from lbftp.changes.models import Approval, ChangeRequest, Run
 from lbftp.changes.services import runs
 from lbftp.clusters.models import Cluster
+from lbftp.daytwo.services import rules
 from lbftp.live import publish
-from lbftp.proofs.services import rests, windows
+from lbftp.proofs.services import rests
 
 C = ChangeRequest.State
 
@@ -95,7 +96,7 @@ def _start(user: User, change: ChangeRequest, cluster: Cluster, *, dry: bool = F
 
 def _excused(user: User, change: ChangeRequest) -> str:
     """Why nobody else has to approve this change, '' if somebody has to. A plan that waits is approved by that."""
-    excuse = windows.excuse(change)
+    excuse = approvals.excuse(change)
     if excuse and change.state == C.PROPOSED and not approvals.enough(change):
         states.move(change, C.PROPOSED, C.APPROVED, user=user, reason=excuse)
     return excuse
@@ -104,6 +105,8 @@ def _excused(user: User, change: ChangeRequest) -> str:
 def _refuse_unready(change: ChangeRequest, cluster: Cluster, excuse: str) -> None:
     if change.state != C.APPROVED:
         raise Refused(f"Only an approved change can be applied; this one is: {change.get_state_display()}.")
+    if text := rules.outdated(change):
+        raise StalePlan(text)
     rests.refuse_resting(change)
     if not excuse and not approvals.enough(change):
         raise StalePlan(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.conf import settings
 
+from lbftp.accounts.models import Team
 from lbftp.changes.errors import Refused
 from lbftp.changes.models import Run
 from lbftp.clusters.models import Cluster
@@ -38,7 +41,7 @@ def job_for(run: Run) -> Job:
         spec=spec,
         previous=from_json(run.cluster.applied.spec) if run.cluster.applied else None,
         approved_digest=run.change.plan_digest if run.change and run.kind != Run.Kind.PLAN else "",
-        routers=tuple(_router(run, name) for name in names),
+        routers=accesses(run.team, names),
         probes=_probes(run.cluster),
         others=tuple(other_specs(run.team, names, but=run.cluster)),
         reapply=run.reapply,
@@ -76,8 +79,13 @@ def _to_import(run: Run) -> tuple[Access, ...]:
     return tuple(_access(row) for row in rows)
 
 
-def _router(run: Run, name: str) -> Access:
-    router = Router.objects.select_related("credential").filter(team=run.team, name=name).first()
+def accesses(team: Team, names: Sequence[str]) -> tuple[Access, ...]:
+    """How to log in to the team's routers of these names. Raises Refused where one is gone."""
+    return tuple(_router(team, name) for name in names)
+
+
+def _router(team: Team, name: str) -> Access:
+    router = Router.objects.select_related("credential").filter(team=team, name=name).first()
     if router is None:
         raise Refused(f"The router {name} was removed from the inventory: enrol it again, or propose without it.")
     return _access(router)

@@ -18,6 +18,7 @@ from lbftp.changes.services.leases import release_leases
 from lbftp.clusters.models import Cluster
 from lbftp.compliance.models import FindingRow
 from lbftp.core.job import CHANGING, Event
+from lbftp.daytwo.services import drains
 from lbftp.live import publish
 from lbftp.proofs.services import rests
 
@@ -114,6 +115,7 @@ def _after_apply(run: Run) -> None:
     if run.state == R.SUCCEEDED:
         states.move(change, C.APPLYING, C.APPLIED, user=run.started_by, reason=run.outcome)
         if change.kind == ChangeRequest.Kind.REVISION:
+            drains.follow(change, run.started_by)
             Cluster.objects.filter(pk=change.cluster_id).update(applied=change.revision_id)
         _see(change.cluster, S.IN_STEP, run)
     elif run.state == R.CANCELLED:

@@ -16,7 +16,7 @@ from lbftp.changes.models import ChangeRequest, Run
 from lbftp.changes.services import runs
 from lbftp.clusters.models import Cluster, Revision
 from lbftp.clusters.specs import check_draft, spec_of
-from lbftp.core.spec import to_json
+from lbftp.core.spec import ClusterSpec, to_json
 
 
 def propose(*, user: User, cluster: Cluster, title: str, reason: str) -> ChangeRequest:
@@ -58,6 +58,22 @@ def propose_kind(  # noqa: PLR0913 - the columns of the row
             reason=reason,
         )
         _plan(user, change)
+    return change
+
+
+def propose_spec(  # noqa: PLR0913 - the columns of the row
+    *, user: User, cluster: Cluster, spec: ClusterSpec, params: dict[str, Any], title: str, reason: str
+) -> ChangeRequest:
+    """A change to a spec that was not made from the draft, and the run that plans it. `user` alone made the spec;
+    what is unfinished in the draft has no part in it. To be called with the cluster's row locked.
+    """
+    title = _words(user, cluster, title, reason)
+    revision = _frozen(user, cluster, spec, reason)
+    revision.editors.set([user])
+    change = ChangeRequest.objects.create(
+        cluster=cluster, params=params, revision=revision, author=user, title=title, reason=reason
+    )
+    _plan(user, change)
     return change
 
 
@@ -110,14 +126,18 @@ def _revision(user: User, cluster: Cluster, reason: str) -> Revision:
     """The draft, frozen. Its editors are all who had a part in it since the revision that is applied: what nobody
     else has let through yet stays theirs, also if it was proposed before."""
     spec = spec_of(cluster)
-    last = cluster.revisions.aggregate(last=Max("number"))["last"] or 0
     applied = cluster.applied.number if cluster.applied else 0
     editors = {user.pk, *cluster.draft_editors.values_list("pk", flat=True)}
     pending = cluster.revisions.filter(number__gt=applied)
     editors.update(pk for pk in pending.values_list("editors", flat=True) if pk is not None)
-    revision = Revision.objects.create(
-        cluster=cluster, number=last + 1, spec=to_json(spec), digest=spec.digest, author=user, reason=reason[:500]
-    )
+    revision = _frozen(user, cluster, spec, reason)
     revision.editors.set(editors)
     cluster.draft_editors.clear()
     return revision
+
+
+def _frozen(user: User, cluster: Cluster, spec: ClusterSpec, reason: str) -> Revision:
+    last = cluster.revisions.aggregate(last=Max("number"))["last"] or 0
+    return Revision.objects.create(
+        cluster=cluster, number=last + 1, spec=to_json(spec), digest=spec.digest, author=user, reason=reason[:500]
+    )

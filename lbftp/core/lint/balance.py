@@ -67,7 +67,9 @@ def _by_source(spec: ClusterSpec) -> Iterator[Problem]:
             f"{spec.scheduler} keeps a client's address with one server already; persistence decides before it.",
             "Nothing to do; after a change of servers persistence holds running clients, the scheduler does not.",
         )
-    leaving = spec.inhibit_on_failure or any(s.weight == 0 or s.upper_threshold for s in spec.real_servers)
+    leaving = spec.inhibit_on_failure or any(
+        (s.weight == 0 and not s.disabled) or s.upper_threshold for s in spec.real_servers
+    )
     if leaving and not fallback:
         yield warning(
             "FTP066",

@@ -83,7 +83,7 @@ def _leaving(spec: ClusterSpec) -> Iterator[Problem]:
             f"(for up to {spec.persistence_timeout} s each).",
             "Turn it off, so that a failed server is taken out, or set net.ipv4.vs.expire_quiescent_template=1.",
         )
-    idle = [s.name for s in spec.real_servers if s.weight == 0]
+    idle = [s.name for s in spec.real_servers if s.weight == 0 and not s.disabled]
     if idle and len(idle) < len(spec.real_servers) and spec.persistence_timeout:
         yield info(
             "FTP037",

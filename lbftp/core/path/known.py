@@ -57,7 +57,7 @@ def state_from_spec(spec: ClusterSpec, client: Client | None = None, servers: Se
         mark=spec.mark,
         method=spec.forwarding,
         servers=sum(s.weight > 0 for s in here),
-        draining=sum(s.weight == 0 for s in here),
+        draining=sum(s.weight == 0 and not s.disabled for s in here),
         persistence=spec.persistence_timeout > 0,
         control_port=client.port,
         marked=_promised_marks(spec),

@@ -94,7 +94,7 @@ def services(spec: ClusterSpec) -> tuple[Service, ...]:
 def _service(spec: ClusterSpec, side: Side) -> Service:
     servers = (
         Destination(str(s.at(side.family)), 0, spec.forwarding, s.weight, s.upper_threshold, s.lower_threshold)
-        for s in spec.servers(side.family)
+        for s in spec.in_service(side.family)
     )
     granularity = spec.persistence_granularity % 32 if side.family == 4 else spec.persistence_granularity6 % 128
     return Service(

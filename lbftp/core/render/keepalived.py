@@ -157,7 +157,7 @@ def _service(spec: ClusterSpec, side: Side) -> list[str]:
         body.append(f"quorum {spec.quorum}")
     if sorry := spec.sorry_server.at(side.family):
         body.append(f"sorry_server {sorry}")
-    for server in spec.servers(side.family):
+    for server in spec.in_service(side.family):
         body += _real_server(spec, server, side)
     return _block(f"virtual_server fwmark {spec.mark}", body)
 

@@ -195,6 +195,10 @@ class ClusterSpec:
         """The real servers that have an address of that IP version."""
         return tuple(s for s in self.real_servers if s.at(family) is not None)
 
+    def in_service(self, family: Family) -> tuple[RealServerSpec, ...]:
+        """Those of them that are in the virtual service, drained ones among them."""
+        return tuple(s for s in self.servers(family) if not s.disabled)
+
     def router(self, name: str) -> RouterSpec:
         """The router called `name`. Raises KeyError."""
         for router in self.routers:

@@ -57,6 +57,8 @@ class PortRange:
 class RealServerSpec:
     """One FTP server behind the routers. `weight` 0 keeps it configured but gives it no new clients.
 
+    `disabled`: it stays a member of the cluster and is in no virtual service; its weight is 0 then.
+
     Above `upper_threshold` connections it gets no new ones until fewer than `lower_threshold` are left (ipvsadm(8)
     -x, -y; 0: no bound).
     """
@@ -67,6 +69,7 @@ class RealServerSpec:
     weight: int = 1
     upper_threshold: int = 0
     lower_threshold: int = 0
+    disabled: bool = False
 
     def __post_init__(self) -> None:
         host_name("real_servers", self.name)
@@ -79,6 +82,9 @@ class RealServerSpec:
         integer("lower_threshold", self.lower_threshold, 0, 2**31 - 1)
         if self.lower_threshold > self.upper_threshold:
             raise SpecError("lower_threshold", f"{self.lower_threshold} is above the upper one: give a smaller number")
+        flag("disabled", self.disabled)
+        if self.disabled and self.weight:
+            raise SpecError("disabled", f"{self.name} is out of rotation and has weight {self.weight}: give it 0")
 
     def at(self, family: Family) -> Address | None:
         """Its address of that IP version."""

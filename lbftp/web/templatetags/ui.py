@@ -54,6 +54,9 @@ _LOOKS: Final = {
     "warn": ("warn", "warn"),
     "idle": ("idle", "idle"),
     "restored": ("warn", "back"),
+    "draining": ("warn", "wait"),
+    "empty": ("info", "ok"),
+    "ended": ("idle", "ok"),
 }
 
 
