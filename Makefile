@@ -13,17 +13,17 @@ PY := .venv/bin/python
 CODE := lbftp workers lab ops tests manage.py
 # Quick ones first, then everything that is not named here, then what needs processes, a browser or virtual routers.
 EARLY := tests/core tests/test_layers.py
-LATE := tests/ops tests/workers tests/browser tests/lab_machines tests/lab tests/faults
+LATE := tests/ops tests/workers tests/browser tests/lab_machines tests/lab tests/faults tests/breakages
 ALL := $(sort $(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))
 TESTS := $(filter $(EARLY),$(ALL)) $(filter-out $(EARLY) $(LATE) %/__pycache__,$(ALL)) $(foreach t,$(LATE),$(filter $(t),$(ALL)))
-WEB := $(filter-out tests/lab tests/faults tests/kernel tests/daemons tests/lab_machines tests/browser tests/workers tests/core tests/ops,$(TESTS))
+WEB := $(filter-out tests/lab tests/faults tests/breakages tests/kernel tests/daemons tests/lab_machines tests/browser tests/workers tests/core tests/ops,$(TESTS))
 PYTEST = LBFTP_VAR=$(VAR)/test $(PY) -m pytest $(ARGS)
 
 export LBFTP_VAR = $(VAR)
 export LBFTP_LAB_DIR ?= $(VAR)/lab
 unexport DJANGO_SETTINGS_MODULE
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-core test-long test-web test-ops test-browser test-lab test-faults test-proofs lint format lab-up lab-reset lab-down bench clean \
+.PHONY: help demo run test test-core test-long test-web test-ops test-browser test-lab test-faults test-proofs test-breakages lint format lab-up lab-reset lab-down bench clean \
         ready-run ready-dev ready-test
 
 help: ## what there is
@@ -63,7 +63,7 @@ test-browser: ready-test ## headless Chromium
 	@$(PYTEST) tests/browser
 
 test-lab: ready-test ## what needs virtual routers
-	@$(PYTEST) $(filter tests/workers tests/lab_machines tests/lab tests/faults,$(TESTS))
+	@$(PYTEST) $(filter tests/workers tests/lab_machines tests/lab tests/faults tests/breakages,$(TESTS))
 
 # Every case leaves a row; the next start goes on with what has none. LBFTP_FAULTS_SHARD=1/2 takes every second case,
 # LBFTP_FAULTS_SECONDS=3600 begins no case later than that, LBFTP_FAULTS_RESULTS is where the rows are kept.
@@ -72,6 +72,9 @@ test-faults: ready-test ## every fault at every boundary of an apply, on virtual
 
 test-proofs: ready-test ## every proof that disturbs, and maintenance, on virtual routers: restarts, reboots, failovers; half an hour
 	@LBFTP_PROOFS=all $(PYTEST) tests/lab/test_proofs.py
+
+test-breakages: ready-test ## a working cluster broken in some fifty ways, each found and explained; writes docs/breakages.md
+	@LBFTP_BREAKAGES=all $(PYTEST) tests/breakages; code=$$?; LBFTP_VAR=$(VAR)/test $(PY) -m tests.breakages.series; exit $$code
 
 lint: ready-dev ## formatting, rules, types, templates, layers
 	@$(PY) -m ruff format --check $(CODE)

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from lbftp.core.findings import Finding, findings, needs_repair
+from lbftp.core.checks import check, sessions
+from lbftp.core.findings import Finding, needs_repair
 from lbftp.core.importing import propose
 from lbftp.core.job import Access, Job
 from lbftp.core.observe.observed import Observed
@@ -97,7 +98,7 @@ def verify(job: Job, report: Report, limits: Limits) -> Outcome:
         with looking_at(pair, report, LOOK) as looking:
             proof = _proven(job, pair, report, limits, looking)
             observed = looking.result()
-        found = findings(spec, observed) + servers.findings()
+        found = [*check(spec, observed), *sessions.check(spec, proof.rows), *servers.findings()]
     for finding in found:
         report.finding(finding)
     # How long everything took beside how long the sessions alone did.
@@ -140,7 +141,7 @@ def comply(job: Job, report: Report, limits: Limits) -> Outcome:
     with connected(job.routers, limits) as pair, looking_at_servers(job, report, limits) as servers:
         with report.doing(PAIR, *LOOK):
             observed = look(pair)
-        found = findings(spec, observed) + servers.findings()
+        found = check(spec, observed) + servers.findings()
     if not job.reapply or not needs_repair(found):
         return _reported(found, observed, job, report)
     made = plan(spec, observed)
@@ -169,8 +170,11 @@ def _repaired(found: list[Finding], made: Plan, rollout: Rollout) -> Outcome:
         return Outcome(
             state_of(error), f"{len(found)} findings, not put right: {error}", seen(spec, rollout.before, found)
         )
-    left = {(f.code, f.router, f.what) for f in findings(spec, rollout.after)}
-    rows = [{**f.to_json(), "repaired": (f.code, f.router, f.what) not in left} for f in found]
+    left = {(f.code, f.router, f.what) for f in check(spec, rollout.after)}
+    looked_at = {"", *rollout.after}
+    rows = [
+        {**f.to_json(), "repaired": f.router in looked_at and (f.code, f.router, f.what) not in left} for f in found
+    ]
     for finding, row in zip(found, rows, strict=True):
         report.finding(finding, repaired=row["repaired"])
     result = {**seen(spec, rollout.after), "findings": rows, **rollout.proof.to_json()}

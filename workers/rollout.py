@@ -33,7 +33,7 @@ from workers.stepping import run_steps, titles
 # VRRP needs three advertisements and a skew to settle (RFC 5798, 6.1), health checks a round.
 SETTLE_SECONDS: Final = 60
 PERSIST_CODES: Final = frozenset(
-    {"saved-rules", "module-file", "sysctl-file", "nft-file", "nft-include-file", "unit-disabled"}
+    {"saved-rules", "module-file", "sysctl-file", "nft-file", "nft-include-file", "unit-disabled", "unit-masked"}
 )
 
 _LOCK: Final = ("lock", "Take the router for this run", "checkpoint")

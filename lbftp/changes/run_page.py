@@ -10,6 +10,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 
+from lbftp.changes.findings_of_run import Place, in_words, places
 from lbftp.changes.models import Run
 from lbftp.changes.services.claims import QUIET_AFTER
 from lbftp.changes.view_of_run import Guard, Lane, Phase, RunView, Step, fold
@@ -117,6 +118,14 @@ class RunPage:
     def numbers(self) -> told.Table | None:
         """What a proof measured."""
         return told.table(self.run.result)
+
+    @property
+    def places(self) -> list[Place]:
+        return places(self.view.findings, self.run.cluster)
+
+    @property
+    def found_in_words(self) -> str:
+        return in_words(self.view.findings)
 
     @property
     def servers(self) -> list[str]:

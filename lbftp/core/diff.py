@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from lbftp.core.observe import keepalived
-from lbftp.core.observe.ipvs import Destination, Service
+from lbftp.core.observe.beside import Beside, Word
+from lbftp.core.observe.ipvs import Destination, Service, mark_of
 from lbftp.core.observe.observed import Observed
 from lbftp.core.render import iptables, nftables
 from lbftp.core.render.artifact import OwnChain, Phase
@@ -19,8 +20,10 @@ KINDS: Final = (
     "module", "module-ports", "helper-present", "sysctl", "chain", "jump", "leftover-chain", "table", "leftover-table",
     "keepalived-file", "script-file", "unwanted-file", "keepalived-include", "keepalived-stopped",
     "service-missing", "service-settings",
-    "destination-missing", "destination-unknown", "destination-weight", "sorry-server",
+    "destination-missing", "destination-down", "destination-removed", "destination-unknown", "destination-weight",
+    "sorry-server",
     "saved-rules", "modprobe-file", "module-file", "sysctl-file", "nft-file", "nft-include-file", "unit-disabled",
+    "unit-masked", "keepalived-late",
 )  # fmt: skip
 
 
@@ -142,9 +145,21 @@ def _keepalived(desired: Desired, observed: Observed) -> Iterator[Difference]:
         yield Difference("unwanted-file", path, "run", "", observed.files.get(path) or "")
     if not keepalived.includes_ours(observed.files.get(keepalived.MAIN) or ""):
         yield Difference("keepalived-include", keepalived.MAIN, "run", keepalived.INCLUDE_LINE, "")
+    yield from _late(desired, observed)
     unit = observed.unit("keepalived.service")
     if unit.active != "active":
         yield Difference("keepalived-stopped", unit.name, "run", "active", unit.active or "unknown")
+
+
+def _late(desired: Desired, observed: Observed) -> Iterator[Difference]:
+    """Files that are as wanted, and were not when keepalived last read them, as far as their time tells."""
+    own = {f.path: f.text for f in desired.of_keepalived() if f.kind == "keepalived"}
+    as_wanted = all(observed.files.get(path) == text for path, text in own.items())
+    if not as_wanted or not keepalived.includes_ours(observed.files.get(keepalived.MAIN) or ""):
+        return
+    for path in sorted({*own, keepalived.MAIN} & set(observed.beside.late)):
+        found = f"changed {observed.beside.late[path]:.0f} s after that"
+        yield Difference("keepalived-late", path, "run", "read by keepalived's last start or reload", found)
 
 
 def _service(wanted: Service, desired: Desired, observed: Observed) -> Iterator[Difference]:
@@ -154,22 +169,36 @@ def _service(wanted: Service, desired: Desired, observed: Observed) -> Iterator[
         return
     if settings(found) != settings(wanted):
         yield Difference("service-settings", wanted.key, "run", settings(wanted), settings(found))
-    yield from _destinations(wanted, found, desired)
+    yield from _destinations(wanted, found, desired, observed.beside)
 
 
-def _destinations(wanted: Service, found: Service, desired: Desired) -> Iterator[Difference]:
+def _destinations(wanted: Service, found: Service, desired: Desired, beside: Beside) -> Iterator[Difference]:
     by_key = {(d.address, d.port): d for d in found.destinations}
     for server in wanted.destinations:
         there = by_key.pop((server.address, server.port), None)
-        if there is None or (there.weight == 0 < server.weight):
+        word = beside.word(mark_of(wanted.key), server.address)
+        if there is None or (there.weight == 0 < server.weight and not (word and word.serves)):
             # inhibit_on_failure leaves a failed server in the service, with weight 0.
             state = "not in rotation" if there is None else "in rotation with weight 0"
-            yield Difference("destination-missing", server.address, "run", _server(server), state)
+            yield Difference(_absent(word), server.address, "run", _server(server), state + _why(word))
         elif there != server:
             yield Difference("destination-weight", server.address, "run", _server(server), _server(there))
     for (address, port), there in sorted(by_key.items()):
         kind = "sorry-server" if address in desired.sorry else "destination-unknown"
         yield Difference(kind, f"{address}:{port}", "run", "", _server(there))
+
+
+def _absent(word: Word | None) -> str:
+    """Who took the server out, by what keepalived said of it last: its health check, or somebody past keepalived."""
+    if word is None:
+        return "destination-missing"
+    return "destination-removed" if word.serves else "destination-down"
+
+
+def _why(word: Word | None) -> str:
+    if word is None or word.serves or not word.at:
+        return ""
+    return f" since {word.at}{f': {word.why}' if word.why else ''}"
 
 
 def settings(service: Service) -> str:
@@ -193,7 +222,9 @@ def _persisted(desired: Desired, observed: Observed) -> Iterator[Difference]:
     yield from _files(desired, observed, "module", "sysctl", "nft", "nft-include")
     for name in desired.units:
         unit = observed.unit(name)
-        if not unit.starts_at_boot:
+        if unit.masked:
+            yield Difference("unit-masked", name, "persist", "enabled", unit.enabled)
+        elif not unit.starts_at_boot:
             yield Difference("unit-disabled", name, "persist", "enabled", unit.enabled or "missing")
 
 

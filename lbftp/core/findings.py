@@ -63,6 +63,9 @@ _MEANINGS: Final[Mapping[str, _Meaning]] = {
     "leftover-chain": _Meaning("warning", "{key} is there and no longer needed"),
     "keepalived-file": _Meaning("error", "{key} is not as wanted"),
     "keepalived-include": _Meaning("error", "{key} does not include lbftp's files: keepalived forgets the cluster"),
+    "keepalived-late": _Meaning(
+        "warning", "{key} changed after keepalived last read it: priorities, checks and weights in force may be others"
+    ),
     "keepalived-stopped": _Meaning("error", "{key} is not running: no service, no VRRP, no health checks"),
     "service-missing": _Meaning("error", "The virtual service {key} is not in the kernel: every mode fails"),
     "service-settings": _Meaning("warning", "The virtual service {key} has other settings"),
@@ -71,6 +74,16 @@ _MEANINGS: Final[Mapping[str, _Meaning]] = {
         "Real server {key} is not in rotation",
         "Its health check failed, or somebody took it out: look at the server, then restart keepalived on this router.",
         repairable=False,
+    ),
+    "destination-down": _Meaning(
+        "warning",
+        "Real server {key} is not in rotation: keepalived's health check took it out, the others carry its clients",
+        "Look at the FTP server, and at the way to it from this router; keepalived brings it back by itself.",
+        repairable=False,
+    ),
+    "destination-removed": _Meaning(
+        "warning",
+        "Real server {key} is not in rotation though keepalived holds it for healthy: it was taken out past keepalived",
     ),
     "destination-unknown": _Meaning("error", "{key} gets clients and is no real server of the cluster"),
     "destination-weight": _Meaning("warning", "Real server {key} has another weight or method"),
@@ -86,8 +99,22 @@ _MEANINGS: Final[Mapping[str, _Meaning]] = {
     "sysctl-file": _Meaning("error", "{key} is not as wanted: after a reboot nothing is forwarded"),
     "nft-file": _Meaning("error", "{key} is not as wanted: after a reboot the cluster's rules are gone or others"),
     "nft-include-file": _Meaning("error", "{key} does not include our tables: after a reboot the rules are gone"),
-    "unit-disabled": _Meaning("error", "The unit {key} is not started at boot"),
+    "unit-disabled": _Meaning("error", "The unit {key} is not started at boot: {boot}"),
+    "unit-masked": _Meaning(
+        "error",
+        "The unit {key} is masked, so nothing starts it: {boot}",
+        "systemctl unmask {key}, then re-apply.",
+        False,
+    ),
 }
+
+# What a boot leaves out if a unit does not start.
+_BOOT: Final[Mapping[str, str]] = {
+    "keepalived.service": "after a reboot this router has no service, no VRRP and no health checks",
+    "systemd-modules-load.service": "after a reboot the helper is not loaded and PASV fails",
+    "systemd-sysctl.service": "after a reboot nothing is forwarded and every mode fails",
+}
+_BOOT_RULES: Final = "after a reboot the cluster's rules are gone and every mode fails"
 
 _RULE_MEANINGS: Final[tuple[tuple[str, str], ...]] = (
     ("--set-xmark", "mark rule"),
@@ -120,8 +147,10 @@ def _of(router: str, difference: Difference) -> Iterator[Finding]:
 
 def _finding(router: str, difference: Difference, expected: str, found: str, what: str = "") -> Finding:
     meaning = _MEANINGS[difference.kind]
-    text = what or meaning.what.format(key=difference.key)
-    return Finding(difference.kind, meaning.severity, router, text, expected, found, meaning.remedy, meaning.repairable)
+    key, boot = difference.key, _BOOT.get(difference.key, _BOOT_RULES)
+    text = what or meaning.what.format(key=key, boot=boot)
+    remedy = meaning.remedy.format(key=key)
+    return Finding(difference.kind, meaning.severity, router, text, expected, found, remedy, meaning.repairable)
 
 
 def _rules(router: str, difference: Difference) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from lbftp.core.observe.keepalived.typed import Instance, meaning
 from lbftp.core.observe.observed import Observed
 from lbftp.core.observe.program import MODPROBE_FILE
 from lbftp.core.problem import Problem
-from lbftp.core.render import kernel, nftables
+from lbftp.core.render import desired, kernel, nftables
 from lbftp.core.render.iptables import own_name
 from lbftp.core.render.keepalived import grouped, path
 from lbftp.core.spec import FAMILIES, ClusterSpec, RouterSpec, Side
@@ -27,14 +27,14 @@ _OPTIONS: Final = re.compile(r"^\s*options\s+ip_vs_ftp\b.*\bports=", re.MULTILIN
 
 def preflight(spec: ClusterSpec, observed: Observed) -> list[Problem]:
     """Problems of `spec` on this router. Errors mean that it must not be touched."""
-    rules = (_programs, _owner, _native, _interfaces, _helper, _mark, _router_id, _ports)
+    rules = (_programs, _masked, _owner, _native, _interfaces, _helper, _mark, _router_id, _ports)
     return [problem for rule in rules for problem in rule(spec, observed)]
 
 
 def _programs(_spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
     if not observed.facts.keepalived:
         yield _error(observed, "FTP100", "routers", "keepalived is not installed.", "Install the package keepalived.")
-    elif not observed.unit("keepalived.service").exists:
+    elif not _there(observed, "keepalived.service"):
         yield _error(
             observed, "FTP101", "routers", "There is no unit keepalived.service.", "Install the distribution's package."
         )
@@ -43,6 +43,19 @@ def _programs(_spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
     for name, complaint in sorted(observed.others.items()):
         reason = f"{name} cannot be read: {complaint.strip()[:200]}"
         yield _error(observed, "FTP103", "routers", reason, "Log in as root, or let the account use sudo.")
+
+
+def _there(observed: Observed, name: str) -> bool:
+    """Whether the unit exists; a masked one does, and has an error of its own."""
+    unit = observed.unit(name)
+    return unit.exists or unit.masked
+
+
+def _masked(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
+    for name in desired(spec, observed).units:
+        if observed.unit(name).masked:
+            reason = f"The unit {name} is masked, so nothing can start or enable it."
+            yield _error(observed, "FTP119", "routers", reason, f"systemctl unmask {name}")
 
 
 def _owner(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
@@ -62,7 +75,7 @@ def _owner(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
             remedy = "Move them to a table of nft's own, or let nftables.service own this router's filter."
             yield _error(observed, "FTP108", "routers", reason, remedy)
     for unit in sorted({observed.facts.saved_unit(side.family) for side in spec.sides}):
-        if not observed.unit(unit).exists:
+        if not _there(observed, unit):
             yield _error(
                 observed,
                 "FTP104",

@@ -23,7 +23,7 @@ from lbftp.core.spec import FAMILIES, Family
 Params = dict[str, Any]
 # Differences after which keepalived has to read its files anew.
 _RELOADING: Final = frozenset(
-    {"keepalived-file", "script-file", "unwanted-file", "keepalived-include", "keepalived-stopped"}
+    {"keepalived-file", "script-file", "unwanted-file", "keepalived-include", "keepalived-late", "keepalived-stopped"}
 )
 
 
@@ -198,6 +198,10 @@ def _destinations(
             before = next(s for s in found if (s.address, s.port) == (after.address, after.port))
             params = {"key": key, "server": asdict(after), "before": asdict(before)}
             yield Step(f"server-{d.key}", "set-server", f"Set real server {d.key}", "run", "Changed by hand", params)
+        elif d.kind == "destination-removed" and (after := next((s for s in wanted if s.address == d.key), None)):
+            params = {"key": key, "server": asdict(after)}
+            why = "Somebody took it out past keepalived, which does not look at the kernel"
+            yield Step(f"server-{d.key}", "add-server", f"Add real server {d.key}", "run", why, params)
         elif d.kind == "destination-unknown" and (
             gone := next((s for s in found if f"{s.address}:{s.port}" == d.key), None)
         ):

@@ -194,20 +194,25 @@ FOUND = {
 }  # fmt: skip
 
 
+def _found(bench: Bench) -> set[tuple[str, str]]:
+    """Without what the drift does to clients, which is told beside it."""
+    return {(router, code) for router, code in bench.seen.findings() if code != "mode-fails"}
+
+
 def test_compliance_reports_each_drift_and_touches_nothing(bench: Bench) -> None:
     for name, script in DRIFT.items():
         bench.sh(name, script)
     held = bench.look()
     outcome = bench.do("comply")
     assert outcome.state == "succeeded"
-    assert set(bench.seen.findings()) == FOUND
+    assert _found(bench) == FOUND
     assert bench.look() == held
 
 
 def test_compliance_puts_each_drift_right_and_ftp_works_again(bench: Bench, before: dict[str, foreign.Look]) -> None:
     outcome = bench.do("comply", reapply=True)
     assert outcome.state == "succeeded", outcome.text
-    assert set(bench.seen.findings()) == FOUND
+    assert _found(bench) == FOUND
     assert all(row["repaired"] for row in bench.seen.findings().values())
     assert bench.seen.sessions() == EVERYTHING
     for name, now in bench.foreign().items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lbftp.core.observe import facts, iptables, ipvs, nftables
+from lbftp.core.observe.beside import beside
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.observed import Facts, Observed
 from lbftp.core.observe.program import FILES, MAGIC
@@ -51,6 +52,7 @@ def observed(router: str, answer: bytes) -> Observed:
         saved6=iptables.parse(files.get(found.saved_path(6)) or "", found.saved_path(6)),
         nft=nftables.parse(text["nft"]) if codes.get("nft") == "0" else None,
         module_parameters=_pairs(text.get("parameters", "")),
+        beside=beside(text),
     )
 
 

@@ -33,12 +33,13 @@ def _connections(text: str) -> Iterator[tuple[str, int, str]]:
         words = line.split()
         if len(words) > 6 and words[0] == "TCP" and words[2] != "0000":
             try:
-                yield _address(words[1]), int(words[2], 16), _address(words[5])
+                yield address_of(words[1]), int(words[2], 16), address_of(words[5])
             except ValueError as error:
                 raise ObserveError("/proc/net/ip_vs_conn", f"not a connection: {line[:80]!r}") from error
 
 
-def _address(text: str) -> str:
+def address_of(text: str) -> str:
+    """An address of the table in its usual short form. Raises ValueError."""
     if ":" in text:
         return str(IPv6Address(text))
     if len(text) != 8:

@@ -50,6 +50,12 @@ def fwmark(mark: int, family: Family = 4) -> str:
     return f"fwmark {mark}" + (" v6" if family == 6 else "")
 
 
+def mark_of(key: str) -> int:
+    """The mark of a service's key; 0 for a service of another kind."""
+    kind, _, rest = key.partition(" ")
+    return int(rest.split()[0]) if kind == "fwmark" else 0
+
+
 def parse(text: str) -> dict[str, Service]:
     """Services by key. Raises ObserveError on any text that ipvsadm would not write."""
     found: dict[str, tuple[dict[str, str], list[Destination]]] = {}

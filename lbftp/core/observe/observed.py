@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from lbftp.core.observe.beside import Beside
 from lbftp.core.observe.iptables import Ruleset
 from lbftp.core.observe.ipvs import Service
 from lbftp.core.observe.nftables import NftRuleset
@@ -29,6 +30,11 @@ class Unit:
     def starts_at_boot(self) -> bool:
         """A static unit is pulled in by others, so it starts as well."""
         return self.enabled in {"enabled", "enabled-runtime", "static", "alias", "indirect", "generated"}
+
+    @property
+    def masked(self) -> bool:
+        """Whether nothing can start it (systemctl(1), mask)."""
+        return self.enabled.startswith("masked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,7 @@ class Observed:
     saved6: Ruleset = field(default_factory=Ruleset)
     nft: NftRuleset | None = None
     module_parameters: Mapping[str, str] = field(default_factory=dict)
+    beside: Beside = field(default_factory=Beside)
 
     def holds(self, address: str) -> bool:
         """Whether an interface has `address` now, floating or not."""

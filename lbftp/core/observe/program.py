@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from lbftp.core.observe.keepalived import MAIN
+from lbftp.core.observe.beside import SYSCTL_FOLDERS
+from lbftp.core.observe.keepalived import INCLUDE_DIR, MAIN
 
 MAGIC: Final = "LBFTP-OBSERVED 2"
 
@@ -72,6 +73,12 @@ ask() { n=$1; shift; "$@" >"$n" 2>"$n.err" </dev/null; echo "$n $?" >>status; }
 file() { if [ -f "$2" ]; then cat "$2" >"file.$1" && echo "$1 $2" >>names; fi; }
 """
 
+# Connections that are open or being opened, by VIP, real server and port: a busy router has a hundred thousand others.
+_USE: Final = (
+    r'$1 == "TCP" && $3 != "0000" && ($8 == "ESTABLISHED" || $8 ~ /^SYN/) { n[$4 " " $6 " " $5]++ } '
+    r"END { for (k in n) print k, n[k] }"
+)
+
 _ASK: Final = rf"""
 ask uid id -u
 ask host uname -n
@@ -87,8 +94,17 @@ ask iptables6 ip6tables-save
 ask nft.version nft --version
 if grep -q '^nf_tables ' modules; then ask nft nft -j list ruleset; fi
 ask keepalived keepalived --version
-ask units systemctl show -p Id,LoadState,ActiveState,UnitFileState {" ".join(UNITS)}
+ask units systemctl show -p Id,LoadState,ActiveState,UnitFileState,StateChangeTimestampMonotonic {" ".join(UNITS)}
+read -r up _ </proc/uptime; printf '%s\n' "$up" >uptime
+ask changed stat -c '%Z %n' uptime {MAIN} {INCLUDE_DIR}/* {INCLUDE_DIR}/*.d/*
+ask journal journalctl -q -u keepalived.service -b -n 300 -o short-iso --utc --no-pager
+ask rules ip rule show
+ask rules6 ip -6 rule show
+set -- {" ".join(f"{folder}/*.conf" for folder in SYSCTL_FOLDERS)}
+printf '%s\n' "$@" >sysctl.files
+ask sysctl.lines grep -HsE '^[^#;]*forward' "$@"
 if [ -e /proc/net/ip_vs ]; then ask ipvs ipvsadm -Sn; fi
+if [ -r /proc/net/ip_vs_conn ]; then ask use awk '{_USE}' /proc/net/ip_vs_conn; fi
 ports=/sys/module/ip_vs_ftp/parameters/ports
 if [ -r "$ports" ]; then read -r value <"$ports"; printf 'ip_vs_ftp.ports %s\n' "$value" >parameters; fi
 for key in {" ".join(SYSCTLS)}; do

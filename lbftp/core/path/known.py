@@ -92,7 +92,7 @@ def state_from_observed(
     """
     client = client or usual_client(spec)
     side = _side(spec, client.family)
-    names = _names(spec, side, observed)
+    names = names_of(spec, side, observed)
     state = state_from_spec(spec, client)
     forward = "net.ipv4.ip_forward" if client.family == 4 else "net.ipv6.conf.all.forwarding"
     state = replace(
@@ -195,7 +195,7 @@ def _serving(state: State, service: Service) -> State:
     )
 
 
-def _names(spec: ClusterSpec, side: Side, observed: Observed) -> Names:
+def names_of(spec: ClusterSpec, side: Side, observed: Observed) -> Names:
     router = spec.router(observed.router)
     own = (router.public(side.family), router.internal(side.family))
     servers = (s.at(side.family) for s in spec.servers(side.family))

@@ -229,6 +229,11 @@ def chain(ruleset: Ruleset, table: str, name: str, names: Names) -> tuple[Line, 
     return build(name)
 
 
+def single(found: Rule, names: Names) -> Line:
+    """One rule by itself, without what it jumps to."""
+    return _line(found, names, ())
+
+
 def line(text: str) -> Line:
     """The rule written as the part behind `-A CHAIN`, without addresses and interfaces."""
     return _line(rule(text), Names(), ())

@@ -169,6 +169,10 @@ def _set_server(key: str, server: Mapping[str, Any]) -> str:
     return argv("ipvsadm", "-e", *_server_options(key, server))
 
 
+def _server_there(p: Mapping[str, Any]) -> str:
+    return argv("ipvsadm", "-a", *_server_options(p["key"], p["server"]))
+
+
 def _server_gone(p: Mapping[str, Any]) -> str:
     return argv("ipvsadm", "-d", *_which(p["key"]), "-r", _place(p["server"]))
 
@@ -187,6 +191,7 @@ DO: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "add-service": _add_service,
     "set-service": lambda p: argv("ipvsadm", "-E", *_service_options(p["key"], p)),
     "set-server": lambda p: _set_server(p["key"], p["server"]),
+    "add-server": _server_there,
     "delete-server": _server_gone,
     "enable-unit": lambda p: argv("systemctl", "enable", p["unit"]),
     **DISTURB,
@@ -202,7 +207,8 @@ UNDO: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "add-service": _delete_service,
     "set-service": lambda p: argv("ipvsadm", "-E", *_service_options(p["key"], p["before"])),
     "set-server": lambda p: _set_server(p["key"], p["before"]),
-    "delete-server": lambda p: argv("ipvsadm", "-a", *_server_options(p["key"], p["server"])),
+    "add-server": _server_gone,
+    "delete-server": _server_there,
     "enable-unit": lambda p: argv("systemctl", "disable", p["unit"]),
     **CALM,
 }

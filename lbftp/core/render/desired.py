@@ -189,4 +189,5 @@ def _units(spec: ClusterSpec, observed: Observed, firewall: Firewall) -> tuple[s
         loaders = ["nftables.service"]
     else:
         loaders = sorted({observed.facts.saved_unit(side.family) for side in spec.sides})
-    return ("systemd-modules-load.service", *loaders, "keepalived.service")
+    settings = ("systemd-sysctl.service",) if kernel.sysctls(spec) else ()
+    return ("systemd-modules-load.service", *settings, *loaders, "keepalived.service")

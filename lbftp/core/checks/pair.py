@@ -1,0 +1,82 @@
+"""The two routers beside each other: who carries the clients and who should, what each holds of the real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from lbftp.core.checks.code import finding
+from lbftp.core.findings import Finding, master
+from lbftp.core.observe.ipvs import Service, fwmark
+from lbftp.core.observe.observed import Observed
+from lbftp.core.spec import ClusterSpec, Side
+
+
+def check(spec: ClusterSpec, observed: Mapping[str, Observed]) -> Iterator[Finding]:
+    for name in sorted(observed):
+        for side in spec.sides:
+            yield from _rotation(spec, side, observed[name])
+    yield from _health(spec, observed)
+    yield from _planned(spec, observed)
+
+
+def _service(spec: ClusterSpec, side: Side, observed: Observed) -> Service | None:
+    return observed.services.get(fwmark(spec.mark, side.family))
+
+
+def _rotation(spec: ClusterSpec, side: Side, observed: Observed) -> Iterator[Finding]:
+    """What is left of the real servers (keepalived.conf(5), quorum: the sum of weights)."""
+    service = _service(spec, side, observed)
+    ours = {str(s.at(side.family)) for s in spec.servers(side.family) if s.weight}
+    if service is None or not ours:
+        return
+    weight = sum(d.weight for d in service.destinations if d.address in ours)
+    expected = f"{len(ours)} real servers"
+    if weight == 0:
+        yield finding("no-servers", observed.router, expected, "none", family=side.family)
+    elif weight < spec.quorum:
+        fields = {"family": side.family, "weight": weight, "quorum": spec.quorum}
+        yield finding("quorum-lost", observed.router, f"quorum {spec.quorum}", f"weight {weight}", **fields)
+
+
+def _health(spec: ClusterSpec, observed: Mapping[str, Observed]) -> Iterator[Finding]:
+    """A server that one router's health check lost while another's did not."""
+    for side in spec.sides:
+        serving = {
+            name: {d.address for d in service.destinations if d.weight}
+            for name in sorted(observed)
+            if (service := _service(spec, side, observed[name])) is not None
+        }
+        for server in spec.servers(side.family):
+            address = str(server.at(side.family))
+            there = [name for name, addresses in serving.items() if address in addresses]
+            for name in sorted(set(serving) - set(there)) if there else ():
+                word = observed[name].beside.word(spec.mark, address)
+                if server.weight and word is not None and not word.serves:
+                    fields = {"server": server.name, "there": there[0]}
+                    yield finding("health-differs", name, "in rotation", word.why or "not in rotation", **fields)
+
+
+def _planned(spec: ClusterSpec, observed: Mapping[str, Observed]) -> Iterator[Finding]:
+    """RFC 5798: the highest priority is master, unless it may not preempt or has only just come."""
+    holder = master(spec, observed)
+    planned = max(spec.routers, key=lambda r: r.priority).name
+    if not holder or holder == planned or planned not in observed:
+        return
+    names = {"holder": holder, "planned": planned}
+    if observed[planned].unit("keepalived.service").active != "active":
+        why, remedy = (
+            f"keepalived does not run on {planned}",
+            f"Start keepalived on {planned} (systemctl start keepalived).",
+        )
+    elif not spec.vrrp.preempt:
+        why, remedy = (
+            f"without preemption it keeps them until it fails ({planned} is there)",
+            "Nothing, if that is meant.",
+        )
+    elif spec.vrrp.preempt_delay:
+        why = f"{planned} takes over {spec.vrrp.preempt_delay} s after it has come back"
+        remedy = "Look again after that time."
+    else:
+        yield finding("preemption-fails", "", planned, holder, **names)
+        return
+    yield finding("backup-serves", "", planned, holder, why=why, remedy=remedy, **names)
