@@ -90,8 +90,8 @@ def carry_out(change: Change, job: Job, report: Report, limits: Limits) -> Outco
 def _made(change: Change, job: Job, report: Report, limits: Limits) -> _Made:
     with connected(job.routers, limits) as pair, report.doing(PAIR, *LOOK):
         observed = look(pair)
-        problems = change.problems(job, observed)
         made = change.plan(job, observed, pair)
+        problems = [*change.problems(job, observed), *made.warnings]
     return _Made(dataclasses.replace(made, warnings=tuple(problems)), problems, observed)
 
 

@@ -58,6 +58,10 @@ class ProofFailed(WorkError):
     """Applied, but it does not work: differences are left, or FTP sessions fail."""
 
 
+class Unconfirmed(WorkError):
+    """Nobody confirmed the change in time."""
+
+
 class Cancelled(WorkError):
     """A person cancelled the run: what it changed is put back, and nothing more is done."""
 

@@ -13,10 +13,11 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connections
 
-from lbftp.changes.errors import LostClaim
+from lbftp.changes.errors import LostClaim, ServiceError
 from lbftp.changes.services import outcomes, runs
 from lbftp.core.job import CHANGING, Event, Job, Orders
 from lbftp.core.plan import to_json
+from lbftp.core.spec import SpecError
 from lbftp.inventory import services as inventory
 from workers.errors import Cancelled, ClaimLost, HostKeyRefused, NotRecorded, WorkError
 from workers.kinds import KINDS
@@ -25,7 +26,8 @@ from workers.relay import Desk, Relay
 from workers.remote import Limits
 from workers.report import Report
 
-LEASE_WAIT_SECONDS: Final = 300
+# Longer than any apply takes; a run that a person has to confirm may keep its routers longer.
+LEASE_WAIT_SECONDS: Final = 600
 
 log = structlog.get_logger(__name__)
 
@@ -65,8 +67,8 @@ def _attempt(job: Job, report: Report) -> tuple[str, Outcome]:
     """(run state, outcome). A WorkError is the world's fault: failed. Anything else is ours: errored, and logged."""
     limits = Limits(settings.SSH_CONNECT_TIMEOUT, settings.SSH_PROGRAM_TIMEOUT)
     try:
-        if job.kind in CHANGING:
-            _take_leases(job, report)
+        if job.kind in CHANGING and _take_leases(job, report):
+            job = _job_again(job)
         outcome = KINDS[job.kind](job, report, limits)
     except HostKeyRefused as error:
         # Shown beside the confirmed one on the machine's page, as an alarm.
@@ -84,19 +86,29 @@ def _attempt(job: Job, report: Report) -> tuple[str, Outcome]:
     return outcome.state, outcome
 
 
-def _take_leases(job: Job, report: Report) -> None:
-    """Waits until no other run has one of the routers."""
+def _take_leases(job: Job, report: Report) -> bool:
+    """Waits until no other run has one of the routers. Whether it had to wait."""
     names = [access.name for access in job.routers]
     end = time.monotonic() + LEASE_WAIT_SECONDS
-    told = False
+    told = ""
     while not runs.take_leases(run_id=job.run_id, fence=job.fence, router_names=names):
+        before = runs.holders(run_id=job.run_id, router_names=names) or told
         if time.monotonic() > end:
-            raise WorkError(f"Another run held {' or '.join(names)} for {LEASE_WAIT_SECONDS} s: start this one again.")
-        if not told:
-            report.note("info", f"Waiting for another run on {' or '.join(names)} to end.")
-            told = True
+            raise WorkError(f"It waited {LEASE_WAIT_SECONDS} s for {before}, and touched nothing: start it again.")
+        if before and before != told:
+            report.phase("wait", f"Wait for {before}")
+            told = before
         time.sleep(1)
         report.check()
+    return bool(told)
+
+
+def _job_again(job: Job) -> Job:
+    """What the run before applied belongs to what this one has to look out for."""
+    try:
+        return runs.job_again(run_id=job.run_id, fence=job.fence)
+    except (ServiceError, SpecError) as error:
+        raise WorkError(str(error)) from error
 
 
 def _finish(job: Job, state: str, outcome: Outcome) -> None:

@@ -16,9 +16,11 @@ from workers.proofs.restart import RESTART
 from workers.remote import Limits
 from workers.report import Report
 from workers.resting import aside
+from workers.rolling_back import ROLLBACK
 
 CHANGES: Final[Mapping[str, Change]] = {
     REVISION: changing.TO_REVISION,
+    "rollback": ROLLBACK,
     "restart": RESTART,
     "reboot": REBOOT,
     "failover": FAILOVER,

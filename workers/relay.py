@@ -62,10 +62,10 @@ class Relay:
 
         Asks the database: a router is about to change.
         """
-        cancel = self._beat().cancel
+        orders = self._beat()
         with self._lock:
             extend, self._extend = self._extend, False
-        return Orders(cancel, extend)
+        return Orders(orders.cancel, extend, orders.confirm)
 
     def _beat(self) -> Orders:
         """A database that stays away counts as a lost claim: nobody could tell whose the router is."""

@@ -31,13 +31,15 @@ class Report:
         self.cancellable = True
         self.on_extend: Callable[[], None] = _nothing
 
-    def check(self) -> None:
-        """Asked before each step. Raises Cancelled if a person cancelled the run, ClaimLost if it is another's now."""
+    def check(self) -> Orders:
+        """Asked before each step: what people ask of the run. Raises Cancelled if a person cancelled the run, ClaimLost
+        if it is another's now."""
         orders = self._ask() or Orders()
         if orders.cancel and self.cancellable:
             raise Cancelled(orders.cancel)
         if orders.extend and self.cancellable:
             self.on_extend()
+        return orders
 
     def phase(self, name: str, title: str) -> None:
         self._emit(Event("phase", PAIR, {"name": name, "title": title}))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, Literal
 
 from lbftp.core import program
 from lbftp.core.findings import findings
@@ -13,7 +13,8 @@ from lbftp.core.job import Access, Job
 from lbftp.core.observe.observed import Observed
 from lbftp.core.program.guard import GuardState, Hold
 from lbftp.core.spec import ClusterSpec
-from workers.errors import WorkError
+from workers.by_hand import Standstill, await_person
+from workers.errors import Cancelled, WorkError
 from workers.guard import ask, await_put_back, confirm, patience
 from workers.observe import connected, look
 from workers.outcome import Outcome
@@ -21,6 +22,7 @@ from workers.remote import Limits
 from workers.report import Report
 from workers.stepping import run_steps
 
+Complete = Callable[[Mapping[str, Observed]], bool]
 _STEP: Final = ("restore", "Put back what was there")
 _BETWEEN_SECONDS: Final = 3
 _UNKNOWN: Final = (
@@ -59,8 +61,9 @@ def _restored(access: Access, hold: Hold, report: Report, limits: Limits) -> Obs
         return look(pair)[access.name]
 
 
-def take_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits) -> Outcome:
-    """An earlier worker died in this run. A change that is complete on all routers is kept, any other is put back.
+def take_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits, complete: Complete | None = None) -> Outcome:
+    """An earlier worker died in this run. A change that is `complete` on all routers (without a test of its own: no
+    finding is left) is kept, if need be by a person; any other is put back.
 
     Nothing is known of routers that do not answer but that they may be half changed: they are asked again until their
     guards must have put everything back.
@@ -70,7 +73,7 @@ def take_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits) -> Ou
     until, told = patience(_hold(job, f"run-{job.run_id}-none")), False
     while True:
         try:
-            return _taken_over(job, spec, report, limits)
+            return _taken_over(job, spec, report, limits, complete)
         except WorkError as error:
             if not error.retry or time.monotonic() > until:
                 raise type(error)(f"{error} {_UNKNOWN}") from error
@@ -81,19 +84,39 @@ def take_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits) -> Ou
         time.sleep(_BETWEEN_SECONDS)
 
 
-def _taken_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits) -> Outcome:
+def _taken_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits, complete: Complete | None) -> Outcome:
     with connected(job.routers, limits) as pair:
         guards = {name: ask(remote) for name, remote in pair.items()}
         observed = look(pair)
         waiting = {name: g.armed for name, g in guards.items() if _of(job, g.armed)}
-        if _complete(spec, observed) and not any(_of(job, g.restored) for g in guards.values()):
-            for name, checkpoint in waiting.items():
-                confirm(report, pair, _hold(job, checkpoint), [name])
-            return Outcome("succeeded", "A worker died in this run when the change was complete; it is kept.")
+        whole = complete(observed) if complete else _complete(spec, observed)
+        if whole and not any(_of(job, g.restored) for g in guards.values()):
+            return _kept(job, guards, waiting, report, limits)
         for name in guards.keys() - waiting.keys():
             hold = _hold(job, f"run-{job.run_id}-none")
             pair[name].run(program.guard.give_up(hold, secrets.token_hex(8)))
     return Outcome("failed", _put_back(job, guards, report, limits))
+
+
+def _kept(
+    job: Job, guards: Mapping[str, GuardState], waiting: Mapping[str, str], report: Report, limits: Limits
+) -> Outcome:
+    """Confirmed where it still waits; by hand if the cluster wants that, with the time that is left."""
+    names = sorted(waiting)
+    if names and job.by_hand:
+        hold = _hold(job, waiting[names[0]])
+        report.cancellable = True
+        try:
+            await_person(Standstill(job, hold, names, min(guards[n].left for n in names)), report, limits)
+        except WorkError as error:
+            report.cancellable = False
+            state: Literal["failed", "cancelled"] = "cancelled" if isinstance(error, Cancelled) else "failed"
+            return Outcome(state, f"{error} {_put_back(job, guards, report, limits)}")
+    report.cancellable = False
+    with connected([a for a in job.routers if a.name in names], limits) as pair:
+        for name in names:
+            confirm(report, pair, _hold(job, waiting[name]), [name])
+    return Outcome("succeeded", "A worker died in this run when the change was complete; it is kept.")
 
 
 def _put_back(job: Job, guards: Mapping[str, GuardState], report: Report, limits: Limits) -> str:

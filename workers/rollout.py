@@ -20,8 +20,10 @@ from lbftp.core.observe.observed import Observed
 from lbftp.core.plan import Plan
 from lbftp.core.program.guard import Hold
 from lbftp.core.render import desired
+from lbftp.core.rollback import SAVED, record_text, remains
 from lbftp.core.spec import ClusterSpec
 from workers import guard
+from workers.by_hand import Standstill, await_person
 from workers.errors import Cancelled, ClaimLost, ProofFailed, WorkError
 from workers.observe import Pair, connected, look
 from workers.probe import Proof, in_words, prove
@@ -33,7 +35,7 @@ from workers.stepping import run_steps, titles
 # VRRP needs three advertisements and a skew to settle (RFC 5798, 6.1), health checks a round.
 SETTLE_SECONDS: Final = 60
 PERSIST_CODES: Final = frozenset(
-    {"saved-rules", "module-file", "sysctl-file", "nft-file", "nft-include-file", "unit-disabled", "unit-masked"}
+    {"saved-rules", "module-file", "sysctl-file", "nft-file", "nft-include-file", "unit-disabled", "unit-masked", SAVED}
 )
 
 _LOCK: Final = ("lock", "Take the router for this run", "checkpoint")
@@ -49,7 +51,8 @@ _PAIR_STEPS: Final = (
 @dataclass(slots=True)
 class Rollout:
     """One plan on its way. `taken` are the routers that are ours for this run, `touched` those that may be changed.
-    `extended`: when proofs let the guards start anew for the last time (time.monotonic)."""
+    `extended`: when proofs let the guards start anew for the last time (time.monotonic). `gone`: the cluster leaves the
+    routers, and nothing of it may be left."""
 
     job: Job
     spec: ClusterSpec
@@ -57,6 +60,7 @@ class Rollout:
     before: Mapping[str, Observed]
     report: Report
     limits: Limits
+    gone: bool = False
     name: str = field(default_factory=lambda: secrets.token_hex(4))
     taken: list[str] = field(default_factory=list)
     touched: list[str] = field(default_factory=list)
@@ -73,6 +77,10 @@ class Rollout:
     def hold(self) -> Hold:
         """What the routers are told of who changes them."""
         return Hold(self.job.owner, str(self.job.run_id), self.checkpoint, self.job.guard)
+
+    def found(self, observed: Mapping[str, Observed]) -> list[Finding]:
+        """What is not yet as it has to be in the end."""
+        return remains(self.spec, observed) if self.gone else findings(self.spec, observed)
 
     def order(self) -> list[str]:
         """Routers with steps, the backup before whoever holds the VIP; by priority while nobody does.
@@ -102,11 +110,12 @@ def roll_out(rollout: Rollout) -> None:
             _prove(rollout, pair)
             _phase(rollout, pair, "persist", "persist", "Keep it over a reboot")
             _look_again(rollout, pair)
-            rollout.report.phase("confirm", "Confirm")
-            guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
-            # From here on the change stays on both: a cancelling hand in between would leave it on one of them.
-            rollout.report.cancellable = False
-            guard.confirm(rollout.report, pair, rollout.hold, rollout.touched)
+            if rollout.job.by_hand:
+                guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
+            else:
+                _confirm(rollout, pair)
+        if rollout.job.by_hand:
+            _confirm_by_hand(rollout)
     except ClaimLost:
         # Another worker has this run now, and puts back what it finds.
         raise
@@ -115,6 +124,21 @@ def roll_out(rollout: Rollout) -> None:
         if not rollout.touched:
             raise
         raise _put_back(rollout, error) from error
+
+
+def _confirm(rollout: Rollout, pair: Pair) -> None:
+    rollout.report.phase("confirm", "Confirm")
+    guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
+    # From here on the change stays on both: a cancelling hand in between would leave it on one of them.
+    rollout.report.cancellable = False
+    guard.confirm(rollout.report, pair, rollout.hold, rollout.touched)
+
+
+def _confirm_by_hand(rollout: Rollout) -> None:
+    job, hold = rollout.job, rollout.hold
+    await_person(Standstill(job, hold, rollout.touched, hold.seconds), rollout.report, rollout.limits)
+    with connected(job.routers, rollout.limits) as pair:
+        _confirm(rollout, pair)
 
 
 def _give_up(rollout: Rollout) -> None:
@@ -159,7 +183,7 @@ def _checkpoint(rollout: Rollout, pair: Pair) -> None:
     for name in rollout.order():
         rollout.touched.append(name)
         steps, names = rollout.plan.router(name).steps, {s[0]: s[1] for s in (_CHECKPOINT, _GUARD)}
-        text = program.checkpoint(rollout.checkpoint, steps, token, rollout.hold)
+        text = program.checkpoint(rollout.checkpoint, steps, token, rollout.hold, record_text(rollout.job, steps))
         run_steps(rollout.report, pair[name], text, token, names)
         rollout.report.checkpoint(name, rollout.checkpoint)
         rollout.report.guard(name, "armed", rollout.hold.seconds)
@@ -185,6 +209,10 @@ def _prove(rollout: Rollout, pair: Pair) -> None:
     with rollout.report.doing(PAIR, *_PAIR_STEPS[0][:2]):
         rollout.after = settle(rollout, pair)
     id_, title = _PAIR_STEPS[1][:2]
+    if rollout.gone:
+        rollout.report.step(PAIR, (id_, title), "skipped")
+        rollout.report.note("info", f"Nothing of {rollout.spec.name} is to be left, so no FTP session is made.")
+        return
     if not rollout.job.probes:
         rollout.report.step(PAIR, (id_, title), "skipped")
         rollout.report.note("warning", "No probe host is set for this cluster, so no FTP session proved the change.")
@@ -212,7 +240,7 @@ def settle(rollout: Rollout, pair: Pair) -> Mapping[str, Observed]:
     while True:
         rollout.report.check()
         seen = look(pair)
-        left = _unsettled(findings(rollout.spec, seen))
+        left = _unsettled(rollout.found(seen))
         if not left:
             return seen
         if time.monotonic() > end:
@@ -228,7 +256,7 @@ def _look_again(rollout: Rollout, pair: Pair) -> None:
     rollout.report.phase("look-again", "Look again")
     with rollout.report.doing(PAIR, *_PAIR_STEPS[2][:2]):
         rollout.after = look(pair)
-        left = [f for f in findings(rollout.spec, rollout.after) if f.severity == "error"]
+        left = [f for f in rollout.found(rollout.after) if f.severity == "error"]
         if left:
             raise ProofFailed(f"{left[0].router or 'The pair'}: {left[0].what} after everything was applied.")
 

@@ -118,6 +118,8 @@ class Run(models.Model):
     cancelled_at = models.DateTimeField(
         null=True, help_text="When cancelling was asked for; the state tells if it came to it."
     )
+    confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    confirmed_at = models.DateTimeField(null=True, help_text="When a person said that the change stays.")
     extend_asked = models.BooleanField(
         default=False, help_text="Guards are to start anew; the next heartbeat takes it."
     )

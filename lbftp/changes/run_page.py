@@ -12,8 +12,10 @@ from django.utils import timezone
 
 from lbftp.changes.findings_of_run import Place, in_words, places
 from lbftp.changes.models import Run
+from lbftp.changes.phase_words import words
 from lbftp.changes.services.claims import QUIET_AFTER
 from lbftp.changes.view_of_run import Guard, Lane, Phase, RunView, Step, fold
+from lbftp.core.job import AWAIT
 from lbftp.core.program import CHECKPOINTS
 from lbftp.inventory.models import ProbeHost, Router, ServerHost
 from lbftp.proofs import told
@@ -32,6 +34,7 @@ _TITLES = {
     "join": "Joined to its group",
     "persist": "Kept over a reboot",
     "look-again": "Look again",
+    AWAIT: "A person confirms",
     "restore": "Put back",
     "repair": "Put right",
 }
@@ -93,6 +96,20 @@ class RunPage:
     def guarded(self) -> bool:
         """Whether some router would put itself back."""
         return any(lane.guard is not None and lane.guard.waits for lane in self.lanes)
+
+    @property
+    def awaits(self) -> bool:
+        """Whether it stands still until a person confirms it."""
+        return self._phase == AWAIT and self.run.state == Run.State.RUNNING and self.run.confirmed_at is None
+
+    @property
+    def words(self) -> str:
+        """What goes on now, in plain words."""
+        return words(self.run, self._phase)
+
+    @property
+    def _phase(self) -> str:
+        return self.view.phase.name if self.view.phase else ""
 
     @property
     def silent(self) -> bool:

@@ -164,6 +164,23 @@ def run_extend(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("changes:run", pk)
 
 
+@require_POST
+def run_confirm(request: HttpRequest, pk: int) -> HttpResponse:
+    found = _ordered(request, pk)
+    with telling(request):
+        services.confirm(user=person(request), run=found)
+    return redirect("changes:run", pk)
+
+
+@require_POST
+def roll_back(request: HttpRequest, pk: int) -> HttpResponse:
+    found = access.get_writable(request.user, _RUNS, pk=pk)
+    with telling(request):
+        change = services.roll_back(user=person(request), run=found, reason=request.POST.get("reason", ""))
+        return redirect("changes:change", change.pk)
+    return redirect("changes:run", pk)
+
+
 def _ordered(request: HttpRequest, pk: int) -> Run:
     """A run that this person may tell what to do: 404 to strangers, 403 to those who only read."""
     found = access.get(request.user, _RUNS, pk=pk)
@@ -173,7 +190,8 @@ def _ordered(request: HttpRequest, pk: int) -> Run:
 
 
 def _of_run(request: HttpRequest, found: Run, page: run_page.RunPage) -> dict[str, Any]:
-    ordering = page.live and found.cancelled_at is None and may_order(person(request), found)
+    open_to_orders = page.live and found.cancelled_at is None and found.confirmed_at is None
+    ordering = open_to_orders and may_order(person(request), found)
     context = {"page": page, "run": found, "subject": run_page.subject(found), "operated": may(request, found)}
     return {**context, "ordering": ordering}
 

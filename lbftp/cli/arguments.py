@@ -70,6 +70,13 @@ def _add_changes(verb: Callable[..., Any]) -> None:
     cancel.add_argument("run")
     extend = verb("extend", deciding.extend, "Let the guards of a run start anew.")
     extend.add_argument("run")
+    text = "Propose to roll the routers back to what they held before a run."
+    rollback = verb("rollback", deciding.rollback, text, _waiting())
+    rollback.add_argument("run")
+    rollback.add_argument("--title", default="", help="what the change is for")
+    rollback.add_argument("--reason", default="", help="why")
+    text = "Confirm a run that waits for a person: its change stays."
+    verb("confirm", deciding.confirm, text, _waiting()).add_argument("run")
 
 
 def _add_looks(verb: Callable[..., Any]) -> None:

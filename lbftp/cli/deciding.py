@@ -67,6 +67,21 @@ def extend(ask: Ask) -> int:
     return DONE
 
 
+def rollback(ask: Ask) -> int:
+    user, run = ask.person(), ask.run()
+    change = services.roll_back(user=user, run=run, title=ask.options["title"], reason=ask.options["reason"])
+    ask.say(f"change #{change.pk} proposed")
+    return _planned(ask, change, change.runs.get())
+
+
+def confirm(ask: Ask) -> int:
+    """Waits for the end: the change stays on both routers, or something came in between."""
+    user, run = ask.person(), ask.run()
+    run = follow(ask, services.confirm(user=user, run=run))
+    ask.answer(show.run_data(run), f"run {run.pk}: {run.get_state_display()}")
+    return FAILED if run.state in _BAD else DONE
+
+
 def _planned(ask: Ask, change: ChangeRequest, run: Run) -> int:
     follow(ask, run)
     change.refresh_from_db()

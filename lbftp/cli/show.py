@@ -21,6 +21,7 @@ def cluster_data(cluster: Cluster) -> dict[str, Any]:
         "state_at": cluster.state_at,
         "master": cluster.master,
         "guard_seconds": cluster.guard_seconds,
+        "confirm_by_hand": cluster.confirm_by_hand,
         "applied": cluster.applied.number if cluster.applied else None,
         "changes": [{"change": c.pk, "title": c.title, "state": c.state} for c in open_changes],
         "runs": [run_line(r) for r in cluster.runs.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING))],

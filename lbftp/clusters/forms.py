@@ -109,6 +109,11 @@ class ClusterForm(ServiceForm):
         max_value=GUARD_BOUNDS[1],
         help_text="A router puts a change back by itself if nobody confirms it for so long. Each phase starts it anew.",
     )
+    confirm_by_hand = forms.BooleanField(
+        label="A person confirms",
+        required=False,
+        help_text="What was proven and kept stays only if somebody says so on the run's page within the guard's time.",
+    )
 
     def __init__(self, *args: Any, team: Team, cluster: Cluster | None = None, **kwargs: Any) -> None:
         self.team, self.cluster = team, cluster

@@ -47,6 +47,7 @@ class Cluster(models.Model):
     guard_seconds = models.PositiveSmallIntegerField(
         default=GUARD_SECONDS, help_text="How long routers wait for a change's confirmation."
     )
+    confirm_by_hand = models.BooleanField(default=False, help_text="A person confirms each change that was proven.")
 
     operators_alone = models.BooleanField(
         default=False, help_text="Operators may drain, disable, bring back and weigh real servers without approval."

@@ -11,6 +11,7 @@ from lbftp.accounts import access
 from lbftp.accounts.models import Role
 from lbftp.changes import proofs
 from lbftp.changes.models import ChangeRequest, Run
+from lbftp.changes.services import checkpoints
 from lbftp.clusters import ftp_servers, topology
 from lbftp.clusters.drafts import complete
 from lbftp.clusters.fields import flat
@@ -53,6 +54,7 @@ class Overview:
     ftp_servers: ftp_servers.FtpServers | None
     standing: disturbing.Standing
     rotation: day_two.Standing
+    checkpoints: list[checkpoints.Checkpoint]
     numbers: NumbersPage | None = None
 
     @property
@@ -125,6 +127,7 @@ def page(cluster: Cluster, user: User) -> Overview:
         ftp_servers=ftp_servers.part(cluster),
         standing=disturbing.standing(cluster),
         rotation=day_two.standing(cluster),
+        checkpoints=checkpoints.of_cluster(cluster),
         numbers=numbers_page(cluster, whole=False) if cluster.applied else None,
     )
 

@@ -12,7 +12,7 @@ from lbftp.core.job import GUARD_SECONDS
 
 Values = Mapping[str, Any]
 # What is set in a section and kept beside the draft: approvals are not about it.
-BESIDE: Final = {"guard_seconds": GUARD_SECONDS}
+BESIDE: Final = {"guard_seconds": GUARD_SECONDS, "confirm_by_hand": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,8 @@ def _capacity(v: Values) -> str:
 
 
 def _safe(v: Values) -> str:
-    return f"routers put themselves back after {v['guard_seconds']} s without confirmation"
+    who = "a person confirms; " if v["confirm_by_hand"] else ""
+    return f"{who}routers put themselves back after {v['guard_seconds']} s without confirmation"
 
 
 SECTIONS: Final = (

@@ -25,7 +25,7 @@ _PATH: Final = re.compile(r"[\w./+@=-]{0,200}")
 # `host` is from when there was one; a file of then still loads.
 _PROBE_FIELDS: Final = ("hosts", "worker", "account", "path", "upload_folder")
 # What a file holds beside the draft.
-_BESIDE: Final = ("name", "comment", "guard_seconds", "probe")
+_BESIDE: Final = ("name", "comment", "guard_seconds", "confirm_by_hand", "probe")
 
 
 def save_draft(  # noqa: PLR0913 - the form's fields
@@ -42,6 +42,7 @@ def save_draft(  # noqa: PLR0913 - the form's fields
     probe_worker: bool = False,
     probe_upload_folder: str = "",
     guard_seconds: int = GUARD_SECONDS,
+    confirm_by_hand: bool = False,
 ) -> Cluster:
     """Creates a cluster (None) or edits its draft. Whoever changes the spec is remembered as an editor.
 
@@ -54,6 +55,7 @@ def save_draft(  # noqa: PLR0913 - the form's fields
     _check_probe(team, hosts, probe_account)
     _check_paths(probe_path=probe_path, probe_upload_folder=probe_upload_folder)
     _check_guard(guard_seconds)
+    _check_by_hand(confirm_by_hand)
     with transaction.atomic():
         # As it is stored now: whoever edits an old copy has changed what others saved meanwhile.
         row = Cluster.objects.select_for_update().get(pk=cluster.pk) if cluster else Cluster(team=team)
@@ -62,7 +64,7 @@ def save_draft(  # noqa: PLR0913 - the form's fields
         row.name, row.comment, row.draft = name, comment, draft
         row.probe_account, row.probe_path = probe_account, probe_path
         row.probe_worker, row.probe_upload_folder = probe_worker, probe_upload_folder
-        row.guard_seconds = guard_seconds
+        row.guard_seconds, row.confirm_by_hand = guard_seconds, confirm_by_hand
         return _store(row, hosts, user if changed else None)
 
 
@@ -87,6 +89,7 @@ def load(*, user: User, team: Team, data: object) -> Cluster:
         comment=str(data.get("comment") or ""),
         draft=draft,
         guard_seconds=GUARD_SECONDS if data.get("guard_seconds") is None else data["guard_seconds"],
+        confirm_by_hand=False if data.get("confirm_by_hand") is None else data["confirm_by_hand"],
         **_probe(team, data.get("probe") or {}),
     )
 
@@ -102,7 +105,7 @@ def dump(cluster: Cluster) -> dict[str, Any]:
     }
     data: dict[str, Any] = {"name": cluster.name, "comment": cluster.comment}
     data |= {field: cluster.draft[field] for field in DRAFT_FIELDS if field in cluster.draft}
-    data["guard_seconds"] = cluster.guard_seconds
+    data |= {"guard_seconds": cluster.guard_seconds, "confirm_by_hand": cluster.confirm_by_hand}
     return {**data, "probe": {k: v for k, v in probe.items() if v}}
 
 
@@ -151,6 +154,11 @@ def _check_guard(seconds: object) -> None:
         raise Invalid.at("guard_seconds", f"{str(seconds)[:40]!r} is not a whole number from {low} to {high}.", remedy)
 
 
+def _check_by_hand(value: object) -> None:
+    if not isinstance(value, bool):
+        raise Invalid.at("confirm_by_hand", f"{str(value)[:40]!r} is neither true nor false.", "Give true or false.")
+
+
 def _check_rename(cluster: Cluster, team: Team, name: str) -> None:
     if cluster._state.adding:
         return
@@ -162,7 +170,7 @@ def _check_rename(cluster: Cluster, team: Team, name: str) -> None:
 
 
 def _store(row: Cluster, hosts: Sequence[ProbeHost], editor: User | None) -> Cluster:
-    columns = ["name", "comment", "draft", "guard_seconds"]
+    columns = ["name", "comment", "draft", "guard_seconds", "confirm_by_hand"]
     columns += ["probe_worker", "probe_account", "probe_path", "probe_upload_folder"]
     try:
         with transaction.atomic():

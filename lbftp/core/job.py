@@ -14,6 +14,8 @@ from lbftp.core.spec import ClusterSpec
 # How long routers wait for the confirmation of a change before they put themselves back.
 GUARD_SECONDS: Final = 120
 GUARD_BOUNDS: Final = (30, 3600)
+# The phase in which a run waits for a person.
+AWAIT: Final = "await"
 # What a change may be, beside bringing routers to a revision: each is a kind of run of the same name.
 REVISION: Final = "revision"
 DISTURBING: Final = frozenset({"restart", "reboot", "failover"})
@@ -59,14 +61,14 @@ class Probe:
 class Job:
     """One claimed run. `fence` is the number of this claim; a report with an older one is refused.
 
-    `spec` is the revision to reach or to check; `previous` the one applied now, if any. `approved_digest` is the plan
-    digest that people approved (apply only). `others` are the applied specs of other clusters on the same routers.
-    An import run has `routers` and no spec. `target` is the one machine of an enrol or facts run; `target_kind`
-    ('router', 'probehost') and `target_id` its row. `guard`: seconds that routers wait for a change's confirmation;
-    `owner`: this manager's name there; `dry`: stop before the first change. `change` is the kind of change that is
-    planned or carried out, `params` what people chose for it (ChangeRequest.params). `resting` are routers of the spec
-    that are in maintenance: a run that looks leaves them alone. `servers` are those real servers of the spec that lbftp
-    may log in to.
+    `spec` is the revision to reach or to check; `previous` the one applied now, `applied_number` its number.
+    `approved_digest` is the plan digest that people approved (apply only). `others` are the applied specs of other
+    clusters on the same routers. An import run has `routers` and no spec. `target` is the one machine of an enrol or
+    facts run; `target_kind` ('router', 'probehost') and `target_id` its row. `guard`: seconds that routers wait for a
+    change's confirmation; `by_hand`: it is a person who confirms; `owner`: this manager's name there; `dry`: stop
+    before the first change. `change` is the kind of change that is planned or carried out, `params` what people chose
+    for it (ChangeRequest.params). `resting` are routers of the spec that are in maintenance: a run that looks leaves
+    them alone. `servers` are those real servers of the spec that lbftp may log in to.
     """
 
     run_id: int
@@ -74,6 +76,7 @@ class Job:
     fence: int
     spec: ClusterSpec | None = None
     previous: ClusterSpec | None = None
+    applied_number: int = 0
     approved_digest: str = ""
     routers: tuple[Access, ...] = ()
     probes: tuple[Probe, ...] = ()
@@ -85,6 +88,7 @@ class Job:
     guard: int = GUARD_SECONDS
     owner: str = "lbftp"
     dry: bool = False
+    by_hand: bool = False
     change: str = REVISION
     params: Mapping[str, Any] = field(default_factory=dict)
     resting: frozenset[str] = frozenset()
@@ -109,10 +113,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What people ask of a run. `cancel` is the reason, '' for none; `extend`: guards are to start anew, told once."""
+    """What people ask of a run. `cancel` is the reason, '' for none; `extend`: guards are to start anew, told once;
+    `confirm`: who said that the change stays, '' for nobody yet."""
 
     cancel: str = ""
     extend: bool = False
+    confirm: str = ""
 
 
 @dataclass(frozen=True, slots=True)

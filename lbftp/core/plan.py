@@ -87,9 +87,9 @@ def _changes(ordered: Sequence[Step], wanted: Desired, observed: Observed) -> li
     for step in ordered:
         if step.kind == "write-file":
             params = step.params
-            changes.append(_change(params["path"], params["before"], params["after"]))
+            changes.append(change(params["path"], params["before"], params["after"]))
         elif step.kind == "remove-file":
-            changes.append(_change(step.params["path"], step.params["before"], None))
+            changes.append(change(step.params["path"], step.params["before"], None))
         elif step.kind == "load-rules":
             changes += _chain_changes(wanted, observed, 4 if step.id == "rules" else 6)
         elif step.kind == "load-table":
@@ -102,18 +102,18 @@ def _changes(ordered: Sequence[Step], wanted: Desired, observed: Observed) -> li
 def _small_change(step: Step) -> list[Change]:
     params = step.params
     if step.kind == "load-module":
-        return [_change(f"module {params['module']}", "not loaded\n", "loaded\n")]
+        return [change(f"module {params['module']}", "not loaded\n", "loaded\n")]
     if step.kind == "set-sysctl":
-        return [_change(params["key"], f"{params['before']}\n", f"{params['value']}\n")]
+        return [change(params["key"], f"{params['before']}\n", f"{params['value']}\n")]
     if step.kind == "enable-unit":
-        return [_change(f"unit {params['unit']}", f"{params['before']}\n", "enabled\n")]
+        return [change(f"unit {params['unit']}", f"{params['before']}\n", "enabled\n")]
     return []
 
 
 def _table_change(wanted: Desired, observed: Observed) -> Change:
     name = nftables.table_name(wanted.cluster)
     before = nftables.restore(observed.nft, name) or None
-    return _change(
+    return change(
         f"nftables table inet {name} (running)", before, nftables.load(wanted.table) if wanted.table else None
     )
 
@@ -124,10 +124,10 @@ def _chain_changes(wanted: Desired, observed: Observed, family: Family) -> list[
         if not iptables.in_step(own, running):
             after = "".join(f"-A {own.name} {r.text}\n" for r in own.rules) + f"-A {own.builtin} -j {own.name}\n"
             before = _running_text(running, own.table, own.builtin, own.name)
-            changes.append(_change(_running(own), before, after))
+            changes.append(change(_running(own), before, after))
     for own in leftovers(wanted, observed, family):
         before = _running_text(running, own.table, own.builtin, own.name)
-        changes.append(_change(_running(own), before, None))
+        changes.append(change(_running(own), before, None))
     return changes
 
 
@@ -147,7 +147,8 @@ def _chain_text(found: Chain) -> str:
     return "".join(f"{r.text}\n" for r in found.rules)
 
 
-def _change(what: str, before: str | None, after: str | None) -> Change:
+def change(what: str, before: str | None, after: str | None) -> Change:
+    """The difference between two texts of one thing."""
     lines = difflib.unified_diff(
         (before or "").splitlines(), (after or "").splitlines(), "now", "after", lineterm="", n=3
     )

@@ -74,7 +74,7 @@ def _rules(kinds: set[str], differences: Sequence[Difference], desired: Desired,
         gone = leftovers(desired, observed, family)
         wanted = desired.chains_of(family)
         if gone or _out_of_step(wanted, differences):
-            yield _chains(wanted, gone, observed, family)
+            yield chains(wanted, gone, observed, family)
 
 
 def _out_of_step(wanted: Sequence[OwnChain], differences: Sequence[Difference]) -> bool:
@@ -85,7 +85,8 @@ def _out_of_step(wanted: Sequence[OwnChain], differences: Sequence[Difference]) 
     )
 
 
-def _chains(wanted: Sequence[OwnChain], gone: Sequence[OwnChain], observed: Observed, family: Family) -> Step:
+def chains(wanted: Sequence[OwnChain], gone: Sequence[OwnChain], observed: Observed, family: Family) -> Step:
+    """The step that brings our chains of one IP version to exactly `wanted`; `gone` are those that go."""
     running = observed.rules(family)
     deletions, before = iptables.restore(running, wanted, gone)
     program = "iptables" if family == 4 else "ip6tables"

@@ -59,6 +59,8 @@ def test_cancel_and_extend_have_the_same_rules(world: World) -> None:
     for user, status in (("victor", 3), ("mallory", 2), ("root", 2)):
         assert cli("cancel", str(run.pk), "--user", user, "--no-wait").status == status
         assert cli("extend", str(run.pk), "--user", user).status == status
+        assert cli("confirm", str(run.pk), "--user", user, "--no-wait").status == status
+    assert cli("confirm", str(run.pk), "--user", "bob", "--no-wait").status == 3
     assert cli("cancel", "x", "--user", "bob").status == 2
     answer = cli("cancel", str(run.pk), "--user", "bob", "--no-wait", "--json")
     assert (answer.status, answer.json["state"]) == (0, "running")

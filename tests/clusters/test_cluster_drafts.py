@@ -99,9 +99,10 @@ def test_dump_and_load_are_the_same_cluster(world: World) -> None:
 
 def test_how_long_the_guards_wait_is_no_edit_of_the_spec(world: World) -> None:
     assert services.dump(world.cluster)["guard_seconds"] == 120
-    data = {**services.dump(world.cluster), "guard_seconds": 300}
+    data = {**services.dump(world.cluster), "guard_seconds": 300, "confirm_by_hand": True}
     after = services.load(user=world.bob, team=world.team, data=data)
     assert (after.guard_seconds, services.dump(after)["guard_seconds"]) == (300, 300)
+    assert (after.confirm_by_hand, services.dump(after)["confirm_by_hand"]) == (True, True)
     assert world.bob not in after.draft_editors.all()
     del data["guard_seconds"]
     assert services.load(user=world.bob, team=world.team, data=data).guard_seconds == 120
@@ -131,6 +132,7 @@ def test_load_creates_with_the_guides_values(world: World) -> None:
         ({"name": "web", "guard_seconds": 3601}, "guard_seconds"),
         ({"name": "web", "guard_seconds": True}, "guard_seconds"),
         ({"name": "web", "guard_seconds": "120"}, "guard_seconds"),
+        ({"name": "web", "confirm_by_hand": "yes"}, "confirm_by_hand"),
     ],
 )
 def test_load_names_the_field(world: World, data: Any, field: str) -> None:

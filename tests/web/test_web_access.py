@@ -69,6 +69,8 @@ OPERATED = {
     "changes:replan": ("post", "change"),
     "changes:run-cancel": ("post", "run"),
     "changes:run-extend": ("post", "run"),
+    "changes:run-confirm": ("post", "run"),
+    "changes:roll-back": ("post", "run"),
     "inventory:router-look": ("post", "router"),
     "changes:import": ("post", "router"),
     "changes:run-import": ("post", "run"),

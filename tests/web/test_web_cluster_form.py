@@ -259,6 +259,11 @@ def test_the_guards_time_is_set_in_a_fold_of_its_own(world: World, browse: As) -
     assert "routers put themselves back after 90 s without confirmation" in page
     text = browse(world.bob).post(reverse("clusters:check"), {**sent, "guard_seconds": "45"}).content.decode()
     assert "after 45 s" in _summary(text, "safe")
+    browse(world.bob).post(url, {**sent, "guard_seconds": "90", "confirm_by_hand": "on"})
+    world.cluster.refresh_from_db()
+    assert world.cluster.confirm_by_hand
+    page = browse(world.victor).get(reverse("clusters:cluster", args=[world.cluster.pk])).content.decode()
+    assert "a person confirms; routers put themselves back after 90 s" in page
 
 
 def _summary(text: str, key: str) -> str:

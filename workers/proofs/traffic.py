@@ -121,7 +121,9 @@ def _stop(probe: Probe, stop: str, limits: Limits) -> None:
         return
 
 
-def wait_for(traffic: Traffic, done: Callable[[], bool], seconds: float, what: str, check: Callable[[], None]) -> None:
+def wait_for(
+    traffic: Traffic, done: Callable[[], bool], seconds: float, what: str, check: Callable[[], object]
+) -> None:
     """Waits until `done`. Raises ProofFailed with `what` did not come about, or what ended the probe."""
     end = time.monotonic() + seconds
     while not done():

@@ -29,6 +29,17 @@ def take_leases(*, run_id: int, fence: int, router_names: Sequence[str]) -> bool
         return all(taken)
 
 
+def holders(*, run_id: int, router_names: Sequence[str]) -> str:
+    """Which other runs have the routers, for people: "run 7 of web on r1 and r2"; '' if none has any more."""
+    rows = Lease.objects.filter(router__team__runs=run_id, router__name__in=router_names).exclude(run=None)
+    rows = rows.exclude(run=run_id).select_related("router", "run__cluster").order_by("run", "router__name")
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        whose = f" of {row.run.cluster.name}" if row.run and row.run.cluster else ""
+        found.setdefault(f"run {row.run_id}{whose}", []).append(row.router.name)
+    return ", ".join(f"{who} on {' and '.join(names)}" for who, names in found.items())
+
+
 def release_leases(*, run_id: int) -> None:
     """Gives back what the run holds; nothing happens if it holds nothing."""
     Lease.objects.filter(run=run_id).update(run=None, expires_at=None)

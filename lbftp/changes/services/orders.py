@@ -1,4 +1,5 @@
-"""What people tell a run that goes on: to stop, or to let its guards wait longer. Its worker learns by its beat."""
+"""What people tell a run that goes on: to stop, to let its guards wait longer, or that its change stays. Its worker
+learns by its beat."""
 
 from __future__ import annotations
 
@@ -11,10 +12,10 @@ from django.utils import timezone
 from lbftp.accounts import access
 from lbftp.accounts.models import Role
 from lbftp.changes.errors import Refused
-from lbftp.changes.models import Run
+from lbftp.changes.models import Run, RunEvent
 from lbftp.changes.services import outcomes
 from lbftp.changes.services.events import append
-from lbftp.core.job import CHANGING, Event, Orders
+from lbftp.core.job import AWAIT, CHANGING, Event, Orders
 
 GOING_ON: Final = (Run.State.QUEUED, Run.State.RUNNING)
 
@@ -33,7 +34,7 @@ def cancel(*, user: User, run: Run) -> Run:
     """
     _require(user, run)
     with transaction.atomic():
-        asked = Run.objects.filter(pk=run.pk, state__in=GOING_ON, cancelled_at=None)
+        asked = Run.objects.filter(pk=run.pk, state__in=GOING_ON, cancelled_at=None, confirmed_at=None)
         if asked.update(cancelled_by=user, cancelled_at=timezone.now()) != 1:
             raise Refused(_too_late(run))
         row = _row(run)
@@ -57,11 +58,35 @@ def extend(*, user: User, run: Run) -> Run:
     return row
 
 
+def confirm(*, user: User, run: Run) -> Run:
+    """The change that was proven and kept stays. The first person's word counts.
+
+    Raises Refused without permission, for a run that does not wait for a person, and where somebody was first.
+    """
+    _require(user, run)
+    with transaction.atomic():
+        if not awaits(run):
+            raise Refused(f"Run {run.pk} does not wait for a person's confirmation now.")
+        asked = Run.objects.filter(pk=run.pk, state=Run.State.RUNNING, cancelled_at=None, confirmed_at=None)
+        if asked.update(confirmed_by=user, confirmed_at=timezone.now()) != 1:
+            raise Refused(_too_late(run))
+        row = _row(run)
+        append(row, [Event("note", data={"level": "info", "text": f"{user} confirmed it: the change stays."})])
+    return row
+
+
+def awaits(run: Run) -> bool:
+    """Whether the run stands still until a person confirms it."""
+    last = RunEvent.objects.filter(run=run.pk, run__state=Run.State.RUNNING, kind="phase").order_by("-seq").first()
+    return last is not None and last.data["name"] == AWAIT
+
+
 def take_orders(run_id: int) -> Orders:
     """What the run's worker has to know. That guards are to be extended is told once."""
-    row = Run.objects.select_related("cancelled_by").get(pk=run_id)
+    row = Run.objects.select_related("cancelled_by", "confirmed_by").get(pk=run_id)
     extended = row.extend_asked and Run.objects.filter(pk=run_id, extend_asked=True).update(extend_asked=False) == 1
-    return Orders(_reason(row) if row.cancelled_at else "", extended)
+    confirmed = str(row.confirmed_by or "somebody who is gone") if row.confirmed_at else ""
+    return Orders(_reason(row) if row.cancelled_at else "", extended, confirmed)
 
 
 def _reason(run: Run) -> str:
@@ -70,7 +95,9 @@ def _reason(run: Run) -> str:
 
 def _row(run: Run) -> Run:
     """The row as it is now; this transaction holds it."""
-    return Run.objects.select_related("team", "cluster", "change", "revision", "cancelled_by").get(pk=run.pk)
+    return Run.objects.select_related("team", "cluster", "change", "revision", "cancelled_by", "confirmed_by").get(
+        pk=run.pk
+    )
 
 
 def _require(user: User, run: Run) -> None:
@@ -80,6 +107,8 @@ def _require(user: User, run: Run) -> None:
 
 def _too_late(run: Run) -> str:
     row = _row(run)
+    if row.state in GOING_ON and row.confirmed_at and not row.cancelled_at:
+        return f"{row.confirmed_by} has confirmed it already: the change stays."
     if row.state in GOING_ON:
         return f"{row.cancelled_by} has cancelled it already: it stops before its next step."
     return f"This run is over; it is: {row.get_state_display()}."

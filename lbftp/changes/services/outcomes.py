@@ -117,7 +117,11 @@ def _after_apply(run: Run) -> None:
         if change.kind == ChangeRequest.Kind.REVISION:
             drains.follow(change, run.started_by)
             Cluster.objects.filter(pk=change.cluster_id).update(applied=change.revision_id)
-        _see(change.cluster, S.IN_STEP, run)
+        elif change.kind == ChangeRequest.Kind.ROLLBACK:
+            to = change.params["to"]
+            Cluster.objects.filter(pk=change.cluster_id).update(applied=to["revision"] if to else None)
+        nothing = change.kind == ChangeRequest.Kind.ROLLBACK and not change.params["to"]
+        _see(change.cluster, S.UNKNOWN if nothing else S.IN_STEP, run)
     elif run.state == R.CANCELLED:
         states.move(change, C.APPLYING, C.PROPOSED, user=run.cancelled_by, reason=run.outcome)
         _approve_again(change)

@@ -20,7 +20,7 @@ from lbftp.changes.models import ChangeRequest, Run
 from lbftp.changes.services import claims, leases, outcomes
 from lbftp.changes.services.events import append, record
 from lbftp.changes.services.jobs import job_for
-from lbftp.changes.services.leases import release_leases, take_leases
+from lbftp.changes.services.leases import holders, release_leases, take_leases
 from lbftp.changes.services.orders import cancel, take_orders
 from lbftp.clusters.models import Cluster, Revision
 from lbftp.core.job import Event, Job, Orders
@@ -28,7 +28,10 @@ from lbftp.core.spec import SpecError
 from lbftp.inventory.models import SshHost
 from lbftp.live import publish
 
-__all__ = ["cancel", "claim", "finish", "heartbeat", "record", "release_leases", "send", "start", "take_leases"]
+__all__ = [
+    "cancel", "claim", "finish", "heartbeat", "holders", "job_again", "record", "release_leases", "send", "start",
+    "take_leases",
+]  # fmt: skip
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +99,12 @@ def claim(*, run_id: int, worker: str) -> Job | None:
             log.warning("run_without_job", run=run_id, error=str(error))
             outcomes.end(run, Run.State.ERRORED, str(error), {})
             return None
+
+
+def job_again(*, run_id: int, fence: int) -> Job:
+    """The job of a claimed run as of now: what others did meanwhile is in it. Raises LostClaim, Refused, SpecError."""
+    with transaction.atomic():
+        return job_for(claims.holding(run_id, fence))
 
 
 def _claimed(run_id: int, worker: str) -> Run | None:

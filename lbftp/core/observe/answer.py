@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lbftp.core.observe import facts, iptables, ipvs, nftables
+from lbftp.core.observe import checkpoints, facts, iptables, ipvs, nftables
 from lbftp.core.observe.beside import beside
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.observed import Facts, Observed
@@ -53,6 +53,7 @@ def observed(router: str, answer: bytes) -> Observed:
         nft=nftables.parse(text["nft"]) if codes.get("nft") == "0" else None,
         module_parameters=_pairs(text.get("parameters", "")),
         beside=beside(text),
+        checkpoints=checkpoints.listed(text.get("checkpoints", "")),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from lbftp.core.observe.beside import Beside
+from lbftp.core.observe.checkpoints import Checkpoint
 from lbftp.core.observe.iptables import Ruleset
 from lbftp.core.observe.ipvs import Service
 from lbftp.core.observe.nftables import NftRuleset
@@ -79,6 +80,7 @@ class Observed:
     """One router at one moment. A file that is not there has the content None.
 
     `running6` and `saved6` are the IPv6 rules; `nft` is what nft(8) lists, None if it could not be asked.
+    `checkpoints` are the ways back that lie there, the oldest first.
     `module_parameters` has 'ip_vs_ftp.ports' -> '21,2121', as the loaded module has it.
     """
 
@@ -97,6 +99,7 @@ class Observed:
     nft: NftRuleset | None = None
     module_parameters: Mapping[str, str] = field(default_factory=dict)
     beside: Beside = field(default_factory=Beside)
+    checkpoints: tuple[Checkpoint, ...] = ()
 
     def holds(self, address: str) -> bool:
         """Whether an interface has `address` now, floating or not."""

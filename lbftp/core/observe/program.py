@@ -107,6 +107,15 @@ if [ -e /proc/net/ip_vs ]; then ask ipvs ipvsadm -Sn; fi
 if [ -r /proc/net/ip_vs_conn ]; then ask use awk '{_USE}' /proc/net/ip_vs_conn; fi
 ports=/sys/module/ip_vs_ftp/parameters/ports
 if [ -r "$ports" ]; then read -r value <"$ports"; printf 'ip_vs_ftp.ports %s\n' "$value" >parameters; fi
+for place in /var/lib/lbftp/checkpoints/*/; do
+  if [ -e "$place/number" ]; then
+    name=${{place%/}}; name=${{name##*/}}; state=left
+    if [ -e "$place/restored" ]; then state=restored
+    elif [ "$(cat /var/lib/lbftp/guard/armed 2>/dev/null)" = "$name" ]; then state=waits
+    elif [ -e "$place/confirmed" ]; then state=applied; fi
+    printf '%s %s %s\n' "$(cat "$place/number")" "$state" "$name"
+  fi
+done >checkpoints
 for key in {" ".join(SYSCTLS)}; do
   path=/proc/sys/$(printf %s "$key" | tr . /)
   # Not the shell's own `read`: it takes a byte at a time, and the kernel gives a number's first byte only.

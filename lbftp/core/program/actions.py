@@ -107,10 +107,16 @@ def _unwrite_file(p: Mapping[str, Any]) -> str:
 
 
 def _remove_file(p: Mapping[str, Any]) -> str:
-    return argv("discard", p["path"], sha256(p["before"]))
+    gone = argv("discard", p["path"], sha256(p["before"]))
+    if not p["path"].startswith(f"{INCLUDE_DIR}/"):
+        return gone
+    folder = shlex.quote(p["path"].rpartition("/")[0])
+    return f"{gone} && {{ rmdir {folder} {INCLUDE_DIR} 2>/dev/null || :; }}"
 
 
 def _reload(p: Mapping[str, Any]) -> str:
+    if p.get("stop"):
+        return argv("systemctl", "stop", "keepalived")
     return " && ".join(["reload", *(f"await {_service_words(key)}" for key in p["services"])])
 
 
@@ -179,6 +185,7 @@ def _server_gone(p: Mapping[str, Any]) -> str:
 
 DO: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "load-module": _load_module,
+    "unload-module": _unload_module,
     "reload-module": lambda p: argv("again", p["module"]),
     "set-sysctl": lambda p: _sysctl(p["key"], p["value"]),
     "load-rules": _load_rules,
@@ -195,10 +202,12 @@ DO: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "delete-server": _server_gone,
     "enable-unit": lambda p: argv("systemctl", "enable", p["unit"]),
     **DISTURB,
+    "disable-unit": lambda p: argv("systemctl", "disable", p["unit"]),
 }
 
 UNDO: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "load-module": _unload_module,
+    "unload-module": _load_module,
     "set-sysctl": lambda p: _sysctl(p["key"], p["before"]),
     "load-rules": _undo_rules,
     "load-table": lambda p: _load_table(p["undo_text"]),
@@ -211,4 +220,5 @@ UNDO: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "delete-server": _server_there,
     "enable-unit": lambda p: argv("systemctl", "disable", p["unit"]),
     **CALM,
+    "disable-unit": lambda p: argv("systemctl", "enable", p["unit"]),
 }

@@ -18,9 +18,11 @@ import shlex
 from dataclasses import dataclass
 from typing import Final
 
+from lbftp.core.program import roll_back
+from lbftp.core.program.roll_back import ROLL_BACK
 from lbftp.core.program.shell import argv, program
 
-HOME: Final = "/var/lib/lbftp"
+HOME: Final = roll_back.HOME
 UNIT: Final = "lbftp-guard.service"
 UNIT_PATH: Final = f"/etc/systemd/system/{UNIT}"
 # An owner who has not been heard of for so long, and has nothing armed, is gone.
@@ -135,6 +137,10 @@ extend() {{
 }}
 
 armed() {{
+  if [ -e {HOME}/checkpoints/"$1"/restored ]; then
+    echo "what was there before $1 has been put back on this router"
+    return 1
+  fi
   if [ "$(cat "$guard/armed" 2>/dev/null)" = "$1" ]; then return 0; fi
   if [ "$(cat "$guard/restored" 2>/dev/null)" = "$1" ]; then
     echo "the guard of this router has put back what was there before: it waited no longer"
@@ -147,8 +153,14 @@ armed() {{
 # confirm NAME: the change stays. A second time is the same as once.
 confirm() {{
   locked || return 1
-  if [ "$(cat "$guard/restored" 2>/dev/null)" = "$1" ]; then armed "$1"; return {PUT_BACK}; fi
-  if [ "$(cat "$guard/armed" 2>/dev/null)" = "$1" ]; then rm -f "$guard/armed"; sync -f "$guard"; fi
+  if [ "$(cat "$guard/restored" 2>/dev/null)" = "$1" ] || [ -e {HOME}/checkpoints/"$1"/restored ]; then
+    armed "$1"
+    return {PUT_BACK}
+  fi
+  if [ "$(cat "$guard/armed" 2>/dev/null)" = "$1" ]; then
+    touch {HOME}/checkpoints/"$1"/confirmed 2>/dev/null || :
+    rm -f "$guard/armed"; sync -f "$guard"
+  fi
   rm -f {HOME}/owner
   exec 9>&-
   if [ -d /run/systemd/system ]; then systemctl stop -q lbftp-guard-watch.service 2>/dev/null; fi
@@ -165,7 +177,8 @@ put_back() {{
   fi
   if [ "$(cat "$guard/restored" 2>/dev/null)" = "$1" ]; then echo "put back already"; return 0; fi
   if [ ! -e "$guard/armed" ]; then sh {HOME}/checkpoints/"$1"/restore && rm -f {HOME}/owner; return; fi
-  armed "$1" && /bin/sh "$guard/watch" now && [ ! -e "$guard/armed" ]
+  [ "$(cat "$guard/armed")" = "$1" ] || {{ armed "$1"; return 1; }}
+  /bin/sh "$guard/watch" now && [ ! -e "$guard/armed" ]
 }}
 """
 
@@ -203,7 +216,8 @@ def take(hold: Hold) -> str:
 def arm(hold: Hold) -> str:
     """The body of the step that starts the guard. What a boot needs is there before anything is armed."""
     return f"""{_LIBRARY}
-{argv("put", f"{HOME}/guard/watch", _WATCH, "0700")} || return 1
+{argv("put", f"{HOME}/guard/watch", _WATCH, "0700")} &&
+  {argv("put", ROLL_BACK, roll_back.PROGRAM, "0700")} || return 1
 if [ -d /run/systemd/system ] && [ "$(cat {UNIT_PATH} 2>/dev/null)" != {shlex.quote(_BOOT.rstrip())} ]; then
   {argv("put", UNIT_PATH, _BOOT)} && systemctl daemon-reload || return 1
 fi
