@@ -36,7 +36,8 @@ def test_the_defaults_are_the_models() -> None:
 def test_a_complete_draft_stays_as_it_is() -> None:
     whole = draft()
     assert complete(whole) == whole
-    assert whole["real_servers"][0] == {"name": "ftp1", "weight": 1, "upper_threshold": 0, "lower_threshold": 0}
+    numbers = {"weight": 1, "upper_threshold": 0, "lower_threshold": 0, "disabled": False}
+    assert whole["real_servers"][0] == {"name": "ftp1", **numbers}
     assert complete({"vrrp": {"vrid": 9}})["vrrp"] == {**draft_defaults()["vrrp"], "vrid": 9}
 
 

@@ -197,7 +197,9 @@ def test_everything_typed_is_in_the_draft(world: World, browse: As) -> None:
     assert (found["scheduler"], found["scheduler_flags"]) == ("sh", ["sh-port"])
     assert found["sorry_server"] == {"address": "", "address6": "fd00:50::99"}
     assert (found["check"]["kind"], found["vrrp"]["advert_int"], found["vrrp"]["preempt"]) == ("ftp", 3, False)
-    assert found["real_servers"] == [{"name": "ftp1", "weight": 3, "upper_threshold": 50, "lower_threshold": 0}]
+    assert found["real_servers"] == [
+        {"name": "ftp1", "weight": 3, "upper_threshold": 50, "lower_threshold": 0, "disabled": False}
+    ]
 
 
 @pytest.mark.parametrize(
