@@ -182,6 +182,7 @@ def _checkpoint(rollout: Rollout, pair: Pair) -> None:
         rollout.taken.append(name)
     for name in rollout.order():
         rollout.touched.append(name)
+        token = secrets.token_hex(8)
         steps, names = rollout.plan.router(name).steps, {s[0]: s[1] for s in (_CHECKPOINT, _GUARD)}
         text = program.checkpoint(rollout.checkpoint, steps, token, rollout.hold, record_text(rollout.job, steps))
         run_steps(rollout.report, pair[name], text, token, names)
