@@ -46,6 +46,8 @@ _DISABLED: Final = {
     "ciphers": ["aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"],
     "macs": ["hmac-sha1", "hmac-md5", "hmac-sha1-96", "hmac-md5-96"],
 }
+# Seconds. A machine that boots knows nothing of its old connections, and says so only when it hears from them.
+_KEEPALIVE: Final = 5
 _KEYS: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 OnLine = Callable[[str], None]
@@ -207,6 +209,7 @@ def _connection(access: Access, limits: Limits) -> fabric.Connection:
 def _open(access: Access, connection: fabric.Connection) -> None:
     try:
         connection.open()
+        connection.transport.set_keepalive(_KEEPALIVE)
     except paramiko.BadHostKeyException as error:
         raise _other_key(access, _line(error.key)) from error
     except paramiko.AuthenticationException as error:
