@@ -23,7 +23,10 @@ def interruptible() -> None:
         signal.signal(number, _interrupt)
     if "MAKELEVEL" in os.environ:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
+        make = os.getppid()
+        # Asked here and not in the thread: a signal may come before that one's first look.
+        if _catches_interrupts(make):
+            threading.Thread(target=_follow, args=(make,), daemon=True).start()
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -34,8 +37,6 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _follow(parent: int) -> None:
     """A SIGINT sent to make alone is not passed on: make waits for us. But it gives its handler up, which shows."""
-    if not _catches_interrupts(parent):
-        return
     while _catches_interrupts(parent):
         time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGINT)
