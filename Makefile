@@ -14,8 +14,8 @@ CODE := lbftp workers lab ops tests manage.py
 # Quick ones first, then everything that is not named here, then what needs processes, a browser or virtual routers.
 EARLY := tests/core tests/test_layers.py
 LATE := tests/ops tests/workers tests/browser tests/lab_machines tests/lab tests/faults tests/breakages
-# Series on virtual routers, minutes to hours: `make test-lab` has a sample of each, and each has a target of its own.
-SERIES := tests/faults tests/breakages tests/lab/test_probes.py tests/lab/test_proofs.py
+# Minutes to hours on virtual routers: `make test-lab` has all of it, of the series (faults, breakages, proofs) a sample.
+APART := tests/faults tests/breakages tests/lab tests/workers/test_refusals.py
 ALL := $(sort $(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))
 TESTS := $(filter $(EARLY),$(ALL)) $(filter-out $(EARLY) $(LATE) %/__pycache__,$(ALL)) $(foreach t,$(LATE),$(filter $(t),$(ALL)))
 WEB := $(filter-out tests/lab tests/faults tests/breakages tests/kernel tests/daemons tests/lab_machines tests/browser tests/workers tests/core tests/ops,$(TESTS))
@@ -46,8 +46,8 @@ demo: ready-run ## the whole job on virtual routers, then the site to look aroun
 run: ready-run ## the site for your own routers
 	@exec $(PY) -m ops.stack run
 
-test: ready-test ## all tests but series: core, web, services, sockets, processes, browser, virtual routers
-	@exec env LBFTP_VAR=$(VAR)/test $(PY) -m ops.testing $(ARGS) $(addprefix --ignore=,$(SERIES)) $(filter-out $(SERIES),$(TESTS))
+test: ready-test ## core, web, services, sockets, processes, browser, and the main job on virtual routers
+	@exec env LBFTP_VAR=$(VAR)/test $(PY) -m ops.testing $(ARGS) $(addprefix --ignore=,$(APART)) $(filter-out $(APART),$(TESTS))
 
 test-core: ready-test ## the pure core and the layers; seconds
 	@$(PYTEST) $(filter $(EARLY),$(TESTS))
@@ -64,7 +64,7 @@ test-ops: ready-test ## starting and stopping the site
 test-browser: ready-test ## headless Chromium
 	@$(PYTEST) tests/browser
 
-test-lab: ready-test ## what needs virtual routers, with a sample of each series
+test-lab: ready-test ## everything that needs virtual routers, with a sample of each series
 	@$(PYTEST) $(filter tests/workers tests/lab_machines tests/lab tests/faults tests/breakages,$(TESTS))
 
 # Every case leaves a row; the next start goes on with what has none. LBFTP_FAULTS_SHARD=1/2 takes every second case,
