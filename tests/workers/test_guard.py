@@ -127,7 +127,7 @@ def test_a_router_that_boots_meanwhile_comes_back_as_it_was(bench: Bench) -> Non
     on_event = at_step("r2", "keepalived-reload", lambda: bench.sh("r2", reboot))
     outcome = watched(bench, on_event, spec=OTHER, approved_digest=planned(bench, OTHER), guard=40, run_id=6)
     assert outcome.state == "failed", outcome.text
-    until(lambda: not _waiting(bench, "r2"), 200)
+    until(lambda: not _waiting(bench, "r2"), 400)
     # What others merely run is gone with the boot; what is ours is there as it was before the change.
     with connected(bench.job().routers, LIMITS) as pair:
         assert plan(GUIDE, look(pair)).empty

@@ -13,7 +13,7 @@ from tests.core.cases import GUIDE, guide
 from tests.workers.conftest import Bench
 from workers.errors import HostKeyRefused, LoginRefused, SudoRefused, Unreachable, WorkError
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from workers import sampling
 from workers.observe import connected, look
 from workers.remote import connect
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 # Logs in, asks for a passive port, and stays; says what it was told once it was.
 _A_CLIENT = r"""
