@@ -32,11 +32,11 @@ PARTS = {
     "addr": "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n"
     "3: int0    inet 10.0.50.11/24 scope global int0\\       valid_lft forever preferred_lft forever\n",
     "disk": "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda 10000 4000 6000      40% /\n",
-    "file.100": VSFTPD,
+    "contents": VSFTPD,
     "host": "ftp1\n",
     "listening": 'LISTEN 0      32                 *:21               *:*    users:(("vsftpd",pid=402,fd=3))\n'
     'LISTEN 0      128          0.0.0.0:22         0.0.0.0:*    users:(("sshd",pid=1,fd=3))\n',
-    "names": "100 /etc/vsftpd.conf\n",
+    "lengths": f"{len(VSFTPD)} /etc/vsftpd.conf\n",
     "os": 'ID=debian\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
     "processes": "vsftpd 402 vsftpd.service enabled /usr/sbin/vsftpd /etc/vsftpd.conf  \n",
     "route": "default via 10.0.50.1 dev int0 \n",

@@ -78,7 +78,7 @@ def test_a_marking_rule_tells_its_mark() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "LBFTP-OBSERVED 2\n", "LBFTP-OBSERVED 2\n 5 a\n\nabc", "LBFTP-OBSERVED 2\nx a\n\n"]
+    "text", ["", "x", "LBFTP-OBSERVED 3\n", "LBFTP-OBSERVED 3\n 5 a\n\nabc", "LBFTP-OBSERVED 3\nx a\n\n"]
 )
 def test_a_cut_or_foreign_answer_is_refused(text: str) -> None:
     with pytest.raises(ObserveError):
@@ -93,14 +93,14 @@ def test_every_cut_of_a_real_answer_is_refused() -> None:
 
 
 def test_any_bytes_in_a_file_come_through() -> None:
-    wild = bytes(range(1, 256)) + b"\n\nLBFTP-OBSERVED 2\n"
-    parts = unframe(b"LBFTP-OBSERVED 2\n%d a\n3 b\n%d total\n\n%sxyz" % (len(wild), len(wild) + 3, wild))
+    wild = bytes(range(1, 256)) + b"\n\nLBFTP-OBSERVED 3\n"
+    parts = unframe(b"LBFTP-OBSERVED 3\n%d a\n3 b\n%d total\n\n%sxyz" % (len(wild), len(wild) + 3, wild))
     assert parts == {"a": wild, "b": b"xyz"}
 
 
 @given(st.binary(max_size=300))
 def test_framing_raises_nothing_else(data: bytes) -> None:
-    for blob in (data, b"LBFTP-OBSERVED 2\n" + data):
+    for blob in (data, b"LBFTP-OBSERVED 3\n" + data):
         try:
             observed("r1", blob)
         except ObserveError:

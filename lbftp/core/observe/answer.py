@@ -17,16 +17,21 @@ def unframe(answer: bytes) -> dict[str, bytes]:
     head, gap, body = answer[max(start, 0) :].partition(b"\n\n")
     if start < 0 or not gap:
         raise ObserveError("answer", f"is not one of lbftp's: {answer[:200].decode(errors='replace')!r}")
+    return _cut(head.partition(b"\n")[2], body, "the answer")[0]
+
+
+def _cut(listing: bytes, body: bytes, what: str) -> tuple[dict[str, bytes], bytes]:
+    """Name -> its bytes, by the lines of `wc -c`, and what is left of `body`."""
     parts: dict[str, bytes] = {}
-    for line in head.decode(errors="replace").splitlines()[1:]:
+    for line in listing.decode("utf-8", "surrogateescape").splitlines():
         length, _, name = line.strip().partition(" ")
-        if not length.isascii() or not length.isdigit():
-            raise ObserveError("answer", f"has a length that is no number: {line[:60]!r}")
+        if not length.isascii() or not length.isdigit() or len(length) > 12:
+            raise ObserveError(what, f"has a length that is no number: {line[:60]!r}")
         if name != "total":
             parts[name], body = body[: int(length)], body[int(length) :]
             if len(parts[name]) != int(length):
-                raise ObserveError("answer", f"was cut off in {name}")
-    return parts
+                raise ObserveError(what, f"was cut off in {name}")
+    return parts, body
 
 
 def observed(router: str, answer: bytes) -> Observed:
@@ -36,12 +41,12 @@ def observed(router: str, answer: bytes) -> Observed:
     codes = dict(line.rsplit(" ", 1) for line in _text(text, "status").splitlines() if " " in line)
     _required(text, codes, ("addr", "os", "kernel", "tcp"))
     found = _facts(text)
-    files = _files(text)
+    files = dict.fromkeys(FILES) | files_of(parts)
     return Observed(
         router=router,
         facts=found,
         modules=frozenset(line.split(" ", 1)[0] for line in _text(text, "modules").splitlines()),
-        sysctls=_pairs(_text(text, "sysctl")),
+        sysctls=_settings(_text(text, "sysctl")),
         running=iptables.parse(_text(text, "iptables")),
         saved=iptables.parse(files.get(found.rules_path) or "", found.rules_path),
         services=ipvs.parse(_text(text, "ipvs")),
@@ -55,6 +60,22 @@ def observed(router: str, answer: bytes) -> Observed:
         beside=beside(text),
         checkpoints=checkpoints.listed(text.get("checkpoints", "")),
     )
+
+
+def files_of(parts: Mapping[str, bytes]) -> dict[str, str]:
+    """Path -> content, from the parts "lengths" and "contents"."""
+    if "lengths" not in parts or "contents" not in parts:
+        raise ObserveError("answer", "lacks the files")
+    found, rest = _cut(parts["lengths"], parts["contents"], "the files")
+    if rest:
+        raise ObserveError("the files", "changed while they were read: look again")
+    return {path: content.decode("utf-8", "surrogateescape") for path, content in found.items()}
+
+
+def _settings(text: str) -> dict[str, str]:
+    """From lines of a file below /proc/sys, a colon and its content."""
+    pairs = (line.split(":", 1) for line in text.splitlines() if line.startswith("/proc/sys/") and ":" in line)
+    return {path.removeprefix("/proc/sys/").replace("/", "."): value for path, value in pairs}
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -95,13 +116,3 @@ def _facts(text: Mapping[str, str]) -> Facts:
         listening=facts.listening(_text(text, "tcp")) | facts.listening(text.get("tcp6", "")),
         nft=facts.version(text.get("nft.version", "")),
     )
-
-
-def _files(text: Mapping[str, str]) -> dict[str, str | None]:
-    """Path -> content; the known paths are always there, with None for a file that does not exist."""
-    files: dict[str, str | None] = dict.fromkeys(FILES)
-    for line in _text(text, "names").splitlines():
-        number, _, path = line.partition(" ")
-        if files.get(path) is None:
-            files[path] = _text(text, f"file.{number}")
-    return files

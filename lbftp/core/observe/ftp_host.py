@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, get_args
 
 from lbftp.core.observe import facts
-from lbftp.core.observe.answer import unframe
+from lbftp.core.observe.answer import files_of, unframe
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.ftp_files import main_file, servers
 from lbftp.core.observe.ftpd import Daemon, FtpServer
@@ -74,11 +74,12 @@ class FtpHost:
 
 def ftp_host(name: str, answer: bytes) -> FtpHost:
     """What the machine of the real server `name` holds."""
-    text = {part: content.decode("utf-8", "surrogateescape") for part, content in unframe(answer).items()}
+    parts = unframe(answer)
+    text = {part: content.decode("utf-8", "surrogateescape") for part, content in parts.items()}
     if "addr" not in text or "os" not in text or not text.get("listening"):
         raise ObserveError("answer", "lacks addresses or sockets: ip and ss (iproute2) have to be there")
     platform, pretty = facts.os_release(text["os"])
-    files = _files(text)
+    files = files_of(parts)
     units = dict(line.split(" ", 1) for line in text.get("units", "").splitlines() if " " in line)
     return FtpHost(
         name=name,
@@ -95,11 +96,6 @@ def ftp_host(name: str, answer: bytes) -> FtpHost:
         root=text.get("uid", "").strip() == "0",
         files=files,
     )
-
-
-def _files(text: Mapping[str, str]) -> dict[str, str]:
-    pairs = (line.partition(" ")[::2] for line in text.get("names", "").splitlines())
-    return {path: text[f"file.{number}"] for number, path in pairs if f"file.{number}" in text}
 
 
 def _sockets(listing: str) -> Iterator[tuple[str, int, frozenset[str]]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lbftp.core.observe.program import HEAD, MAGIC
+from lbftp.core.observe.program import with_files
 
 # Everything that any of the daemons may read, wherever its package puts it.
 _FOLDERS: Final = (
@@ -46,18 +46,7 @@ for path in /proc/sys/net/ipv4/conf/*; do
 done >sysctl
 """
 
-_TAIL: Final = rf"""
-i=100
-{{ {"; ".join(f"{command} 2>/dev/null" for command in _FOLDERS)}; }} | sort -u | head -n 400 >found
-while IFS= read -r path; do file "$i" "$path"; i=$((i + 1)); done <found
-rm -f found
-printf '%s\n' '{MAGIC}'
-wc -c -- *
-echo
-cat -- *
-"""
-
 
 def program() -> str:
     """The program's text. It takes no input from anybody, so there is nothing to quote."""
-    return HEAD + _ASK + _TAIL
+    return with_files(_ASK, (), _FOLDERS)

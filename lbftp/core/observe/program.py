@@ -2,19 +2,22 @@
 
 The answer is framed by lengths, so that any bytes in a file or a rule's comment come through:
 
-    LBFTP-OBSERVED 2 NL, `wc -c` lines ("LENGTH NAME", and one named "total"), an empty line, then all contents.
+    LBFTP-OBSERVED 3 NL, `wc -c` lines ("LENGTH NAME", and one named "total"), an empty line, then all contents.
+
+A part of these, "contents", is all files of the router behind each other; "lengths" are their `wc -c` lines.
 
 Nothing is loaded or changed by looking: ipvsadm and nft are asked only if the kernel already has what they would load.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from lbftp.core.observe.beside import SYSCTL_FOLDERS
 from lbftp.core.observe.keepalived import INCLUDE_DIR, MAIN
 
-MAGIC: Final = "LBFTP-OBSERVED 2"
+MAGIC: Final = "LBFTP-OBSERVED 3"
 
 MODULE_FILE: Final = "/etc/modules-load.d/ip_vs_ftp.conf"
 MODPROBE_FILE: Final = "/etc/modprobe.d/lbftp.conf"
@@ -68,9 +71,27 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
 d=$(mktemp -d -p /run 2>/dev/null || mktemp -d) || { echo 'no temporary folder can be made' >&2; exit 97; }
 trap 'rm -rf "$d"' EXIT
 cd "$d" || exit 97
-: >status; : >names; : >ipvs; : >parameters
+: >status; : >ipvs; : >parameters
 ask() { n=$1; shift; "$@" >"$n" 2>"$n.err" </dev/null; echo "$n $?" >>status; }
-file() { if [ -f "$2" ]; then cat "$2" >"file.$1" && echo "$1 $2" >>names; fi; }
+"""
+
+# Processes are what a look costs, so all files are read by one; if one changes meanwhile, all are read again.
+_FRAME: Final = rf"""
+set --
+while IFS= read -r path; do if [ -f "$path" ]; then set -- "$@" "$path"; fi; done <found
+rm -f found
+: >lengths; : >contents
+tries=0
+while [ $# -gt 0 ] && [ "$tries" -lt 3 ]; do
+  tries=$((tries + 1))
+  wc -c -- "$@" >lengths 2>/dev/null; cat -- "$@" >contents 2>/dev/null; wc -c -- "$@" >again 2>/dev/null
+  if cmp -s lengths again; then break; fi
+done
+rm -f again
+printf '%s\n' '{MAGIC}'
+wc -c -- *
+echo
+cat -- *
 """
 
 # Connections that are open or being opened, by VIP, real server and port: a busy router has a hundred thousand others.
@@ -116,26 +137,21 @@ for place in /var/lib/lbftp/checkpoints/*/; do
     printf '%s %s %s\n' "$(cat "$place/number")" "$state" "$name"
   fi
 done >checkpoints
-for key in {" ".join(SYSCTLS)}; do
-  path=/proc/sys/$(printf %s "$key" | tr . /)
-  # Not the shell's own `read`: it takes a byte at a time, and the kernel gives a number's first byte only.
-  if [ -r "$path" ]; then printf '%s ' "$key"; cat "$path"; fi
-done >sysctl
+# Not the shell's own `read`: it takes a byte at a time, and the kernel gives a number's first byte only.
+grep -s '' {" ".join(f"/proc/sys/{key.replace('.', '/')}" for key in SYSCTLS)} >sysctl
 """
 
-_TAIL: Final = rf"""
-i=100
-{{ {"; ".join(f"{command} 2>/dev/null" for command in _FOLDERS)}; }} | sort -u | head -n 400 >found
-while IFS= read -r path; do file "$i" "$path"; i=$((i + 1)); done <found
-rm -f found
-printf '%s\n' '{MAGIC}'
-wc -c -- *
-echo
-cat -- *
-"""
+
+def with_files(ask: str, paths: Sequence[str], folders: Sequence[str]) -> str:
+    """A program that asks, and brings the files at `paths` and those that the commands `folders` name, if they exist.
+
+    Nothing in it may come from a person: it is not quoted.
+    """
+    named = [f"printf '%s\\n' {' '.join(paths)}"] if paths else []
+    commands = "; ".join([*named, *(f"{command} 2>/dev/null" for command in folders)])
+    return f"{HEAD}{ask}\n{{ {commands}; }} | sort -u | head -n 2000 >found\n{_FRAME}"
 
 
 def program() -> str:
     """The program's text. It takes no input from anybody, so there is nothing to quote."""
-    files = "".join(f"file {number} {path}\n" for number, path in enumerate(FILES))
-    return HEAD + _ASK + files + _TAIL
+    return with_files(_ASK, FILES, _FOLDERS)
