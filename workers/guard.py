@@ -14,7 +14,7 @@ from workers.errors import StepFailed, WorkError
 from workers.observe import Pair, connected, each
 from workers.remote import Limits, Remote
 from workers.report import Report
-from workers.stepping import run_steps
+from workers.stepping import follow_steps
 
 # How much longer than its time a guard is waited for: it may try several times.
 PATIENCE_SECONDS: Final = 90
@@ -25,24 +25,27 @@ CONFIRM: Final = ("confirm", "Keep the change: the guard goes", "confirm")
 def extend(report: Report, pair: Pair, hold: Hold, names: Sequence[str]) -> None:
     """Every guard starts anew with all its seconds. Raises StepFailed where one has put things back already."""
     report.check()
-    for name in names:
-        answer = pair[name].run(program.guard.extend(hold, secrets.token_hex(8)))
+
+    def again(name: str, remote: Remote) -> None:
+        answer = remote.run(program.guard.extend(hold, secrets.token_hex(8)))
         if answer.code != 0:
             said = [line for line in answer.out.decode(errors="replace").splitlines() if not line.startswith("@lbftp ")]
             raise StepFailed(f"{name}: {(said or ['its guard does not answer'])[-1]}")
         report.guard(name, "extended", hold.seconds)
 
+    each({name: pair[name] for name in names}, again)
+
 
 def confirm(report: Report, pair: Pair, hold: Hold, names: Sequence[str]) -> None:
     """The change stays on all of `names`, side by side: nothing can come between them for long."""
-    chosen = {name: pair[name] for name in names}
+    report.check()
 
     def keep(name: str, remote: Remote) -> None:
         token = secrets.token_hex(8)
-        run_steps(report, remote, program.guard.confirm(hold, token), token, {CONFIRM[0]: CONFIRM[1]})
+        follow_steps(report, remote, program.guard.confirm(hold, token), token, {CONFIRM[0]: CONFIRM[1]})
         report.guard(name, "confirmed", 0)
 
-    each(chosen, keep)
+    each({name: pair[name] for name in names}, keep)
 
 
 def ask(remote: Remote) -> GuardState:

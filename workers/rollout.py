@@ -25,12 +25,12 @@ from lbftp.core.spec import ClusterSpec
 from workers import guard
 from workers.by_hand import Standstill, await_person
 from workers.errors import Cancelled, ClaimLost, ProofFailed, WorkError
-from workers.observe import Pair, connected, look
+from workers.observe import Pair, connected, each, look
 from workers.probe import Proof, in_words, prove
-from workers.remote import Limits
+from workers.remote import Limits, Remote
 from workers.report import PAIR, Report
 from workers.restore import restore_one
-from workers.stepping import run_steps, titles
+from workers.stepping import follow_steps, run_steps, titles
 
 # VRRP needs three advertisements and a skew to settle (RFC 5798, 6.1), health checks a round.
 SETTLE_SECONDS: Final = 60
@@ -180,14 +180,18 @@ def _checkpoint(rollout: Rollout, pair: Pair) -> None:
         token = secrets.token_hex(8)
         run_steps(rollout.report, pair[name], program.take(rollout.hold, token), token, {_LOCK[0]: _LOCK[1]})
         rollout.taken.append(name)
-    for name in rollout.order():
-        rollout.touched.append(name)
+    rollout.report.check()
+    rollout.touched += rollout.order()
+
+    def write(name: str, remote: Remote) -> None:
         token = secrets.token_hex(8)
         steps, names = rollout.plan.router(name).steps, {s[0]: s[1] for s in (_CHECKPOINT, _GUARD)}
         text = program.checkpoint(rollout.checkpoint, steps, token, rollout.hold, record_text(rollout.job, steps))
-        run_steps(rollout.report, pair[name], text, token, names)
+        follow_steps(rollout.report, remote, text, token, names)
         rollout.report.checkpoint(name, rollout.checkpoint)
         rollout.report.guard(name, "armed", rollout.hold.seconds)
+
+    each({name: pair[name] for name in rollout.touched}, write)
 
 
 def _phase(rollout: Rollout, pair: Pair, phase: str, name: str, title: str) -> None:

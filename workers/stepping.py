@@ -17,8 +17,14 @@ def titles(steps: Sequence[Step]) -> dict[str, str]:
 
 
 def run_steps(report: Report, remote: Remote, text: str, token: str, names: Mapping[str, str]) -> None:
-    """Runs a program of steps and reports its marks and its output as they come. Raises StepFailed, WorkError."""
+    """Asks first whether the run goes on, then as `follow_steps`."""
     report.check()
+    follow_steps(report, remote, text, token, names)
+
+
+def follow_steps(report: Report, remote: Remote, text: str, token: str, names: Mapping[str, str]) -> None:
+    """Runs a program of steps and reports its marks and its output as they come; from any thread. Raises StepFailed,
+    WorkError."""
     router, follow = remote.access.name, _Follow(report, remote.access.name, token, names)
     answer = remote.run(text, on_line=follow)
     if answer.code != 0:

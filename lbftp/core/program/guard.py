@@ -38,9 +38,10 @@ _WATCH: Final = f"""#!/bin/sh
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
 cd {HOME}/guard || exit 1
 say() {{ echo "$1"; logger -t lbftp -- "$1" 2>/dev/null || :; }}
-seconds() {{ read -r now _ </proc/uptime; echo "${{now%%.*}}"; }}
+# Once a second, so without a process of its own.
+early() {{ read -r now _ </proc/uptime && read -r end <deadline && [ "${{now%%.*}}" -lt "$end" ]; }}
 if [ "${{1:-}}" != now ]; then
-  while [ -e armed ] && [ "$(seconds)" -lt "$(cat deadline)" ]; do sleep 1; done
+  while [ -e armed ] && early; do sleep 1; done
 fi
 exec 9>lock
 tries=0
