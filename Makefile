@@ -25,7 +25,7 @@ export LBFTP_VAR = $(VAR)
 export LBFTP_LAB_DIR ?= $(VAR)/lab
 unexport DJANGO_SETTINGS_MODULE
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-core test-long test-web test-ops test-browser test-lab test-faults test-proofs test-breakages lint format lab-up lab-reset lab-down bench clean \
+.PHONY: help demo run test test-core test-long test-web test-ops test-browser test-lab test-faults test-proofs test-drain test-breakages lint format lab-up lab-reset lab-down bench clean \
         ready-run ready-dev ready-test
 
 help: ## what there is
@@ -74,6 +74,9 @@ test-faults: ready-test ## every fault at every boundary of an apply, on virtual
 
 test-proofs: ready-test ## every proof that disturbs, and maintenance, on virtual routers: restarts, reboots, failovers; half an hour
 	@LBFTP_PROOFS=all $(PYTEST) tests/lab/test_proofs.py
+
+test-drain: ready-test ## a real server is drained while a client uploads 200 MB to it, on virtual routers
+	@LBFTP_DRAIN_MEGABYTES=200 $(PYTEST) tests/lab/test_drain.py
 
 test-breakages: ready-test ## a working cluster broken in some fifty ways, each found and explained; writes docs/breakages.md
 	@LBFTP_BREAKAGES=all $(PYTEST) tests/breakages; code=$$?; LBFTP_VAR=$(VAR)/test $(PY) -m tests.breakages.series; exit $$code
