@@ -222,7 +222,9 @@ def arm(hold: Hold) -> str:
 if [ -d /run/systemd/system ] && [ "$(cat {UNIT_PATH} 2>/dev/null)" != {shlex.quote(_BOOT.rstrip())} ]; then
   {argv("put", UNIT_PATH, _BOOT)} && systemctl daemon-reload || return 1
 fi
-if [ -d /run/systemd/system ]; then systemctl enable -q {UNIT} || return 1; fi
+if [ -d /run/systemd/system ]; then
+  systemctl is-enabled -q {UNIT} || systemctl enable -q {UNIT} || return 1
+fi
 {argv("arm", hold.checkpoint, hold.seconds)}"""
 
 
