@@ -25,6 +25,8 @@ from lbftp.core.program.shell import argv, program
 HOME: Final = roll_back.HOME
 UNIT: Final = "lbftp-guard.service"
 UNIT_PATH: Final = f"/etc/systemd/system/{UNIT}"
+# What `systemctl enable` makes, without its reload of all units: the next boot is soon enough.
+_WANTS: Final = "/etc/systemd/system/multi-user.target.wants"
 # An owner who has not been heard of for so long, and has nothing armed, is gone.
 STALE_SECONDS: Final = 900
 # Exit codes: the guard has put it back already; somebody else works on this router.
@@ -219,11 +221,9 @@ def arm(hold: Hold) -> str:
     return f"""{_LIBRARY}
 {argv("put", f"{HOME}/guard/watch", _WATCH, "0700")} &&
   {argv("put", ROLL_BACK, roll_back.PROGRAM, "0700")} || return 1
-if [ -d /run/systemd/system ] && [ "$(cat {UNIT_PATH} 2>/dev/null)" != {shlex.quote(_BOOT.rstrip())} ]; then
-  {argv("put", UNIT_PATH, _BOOT)} && systemctl daemon-reload || return 1
-fi
 if [ -d /run/systemd/system ]; then
-  systemctl is-enabled -q {UNIT} || systemctl enable -q {UNIT} || return 1
+  [ "$(cat {UNIT_PATH} 2>/dev/null)" = {shlex.quote(_BOOT.rstrip())} ] || {argv("put", UNIT_PATH, _BOOT)} || return 1
+  mkdir -p {_WANTS} && ln -sf {UNIT_PATH} {_WANTS}/ || return 1
 fi
 {argv("arm", hold.checkpoint, hold.seconds)}"""
 
