@@ -29,7 +29,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 FIRST = guide(group="pair")
 WIDER = dataclasses.replace(FIRST, passive=PortRange(9000, 20000), scheduler="rr")
-OTHER = neighbour(FIRST, "other", 101, passive=PortRange(30000, 31000))
+# A daemon of its own on each real server, at a port of its own.
+OTHER = neighbour(FIRST, "other", 101, mode="advertise", control_ports=(2121,), passive=PortRange(30000, 31000))
 
 # Small buffers: a stall of the network is not hidden by what lies in them.
 _LONG = """
