@@ -96,7 +96,7 @@ WantedBy=sockets.target
 
 
 def ssh_service(host: Host) -> str:
-    """One SSH connection to a namespaced host: its network, its /etc, its homes, its name."""
+    """One SSH connection to a namespaced host: its network, its /etc, its homes, its state, its name."""
     own = f"/var/lib/lab/{host.name}"
     return f"""[Unit]
 Description=SSH connection to {host.name}
@@ -104,7 +104,7 @@ CollectMode=inactive-or-failed
 
 [Service]
 NetworkNamespacePath=/run/netns/{host.name}
-BindPaths={own}/etc:/etc {own}/home:/home {own}/root:/root {own}/log:/var/log
+BindPaths={own}/etc:/etc {own}/home:/home {own}/root:/root {own}/log:/var/log {own}/state:/var/lib/lbftp
 ExecStart=-/usr/bin/unshare --uts /bin/sh -c 'hostname {host.name}; exec /usr/sbin/sshd -i'
 StandardInput=socket
 StandardError=journal
