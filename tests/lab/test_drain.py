@@ -115,6 +115,7 @@ def carried(world: World, change: ChangeRequest) -> None:
     planned(change.runs.get())
     change.refresh_from_db()
     finished(services.apply_change(user=world.bob, change=change))
+    change.refresh_from_db()
     world.cluster.refresh_from_db()
 
 
