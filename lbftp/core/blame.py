@@ -79,7 +79,13 @@ def why(spec: ClusterSpec, row: Row, observed: Pair, servers: Sequence[FtpServer
         )
     if not observed:
         return Why(None, "The routers could not be looked at, so nothing can be said of why.", NETWORK)
-    return _of_the_way(spec, row, found) or _of_vrrp(spec, row, holders) or _of_the_server(spec, row, holders, works)
+    return (
+        _of_the_way(spec, row, found)
+        or _of_vrrp(spec, row, holders)
+        or _of_its_settings(spec, row, holders, works)
+        or _of_doubt(found)
+        or _of_the_server(spec, row, holders, works)
+    )
 
 
 def disagreement(spec: ClusterSpec, row: Row, observed: Pair, servers: Sequence[FtpServer] = ()) -> Why | None:
@@ -128,6 +134,15 @@ def _of_the_way(spec: ClusterSpec, row: Row, found: Sequence[tuple[str, Predicti
     return Why(False, f"{prediction.reason}{_landed(row)}", _at(name, prediction))
 
 
+def _of_doubt(found: Sequence[tuple[str, Prediction]]) -> Why | None:
+    """Nothing known stops it, and there is a rule on its way that may."""
+    for name, one in found:
+        hop = next((hop for hop in one.hops if hop.outcome == "unknown"), None)
+        if hop is not None:
+            return Why(None, one.reason, hop.where.replace("router", name, 1))
+    return None
+
+
 def _of_vrrp(spec: ClusterSpec, row: Row, holders: Sequence[Observed]) -> Why | None:
     vip = row.get("address") or _vip(spec, row)
     if not holders:
@@ -139,6 +154,11 @@ def _of_vrrp(spec: ClusterSpec, row: Row, holders: Sequence[Observed]) -> Why | 
     return None
 
 
+def _of_its_settings(spec: ClusterSpec, row: Row, holders: Sequence[Observed], works: bool | None) -> Why | None:
+    fits = _stray_port(spec, row) or _fitting(spec, row, holders[0])
+    return Why(works, f"{fits}{_landed(row)}", _hop(row)) if fits else None
+
+
 def _of_the_server(spec: ClusterSpec, row: Row, holders: Sequence[Observed], works: bool | None) -> Why:
     """The routers' state explains nothing: what would fit of the server, or of the network."""
     if not row.get("real_server") and row["stage"] == "connect" and row.get("error") != "refused":
@@ -147,9 +167,6 @@ def _of_the_server(spec: ClusterSpec, row: Row, holders: Sequence[Observed], wor
             "not get there. See the network between the probe host and the virtual address."
         )
         return Why(works, reason, NETWORK)
-    fits = _stray_port(spec, row) or _fitting(spec, row, holders[0])
-    if fits:
-        return Why(works, f"{fits}{_landed(row)}", _hop(row))
     reason = f"By what {holders[0].router} holds it should work: the routers' state explains nothing."
     return Why(works, f"{reason} {_look_at(spec, row)}{_landed(row)}", _hop(row))
 

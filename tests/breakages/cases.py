@@ -138,7 +138,7 @@ FOREIGN: Final = (
     _rule(
         "a rule of others sends the control port elsewhere", "r1", "nat",
         "PREROUTING 1 -d 192.0.2.100/32 -p tcp --dport 21 -j DNAT --to-destination 10.0.50.11", "rule-redirects",
-        words="elsewhere", fails=None,
+        words="elsewhere", fails=None, says="nat PREROUTING",
     ),
     _rule(
         "a rule of others takes FTP out of connection tracking", "r1", "raw",

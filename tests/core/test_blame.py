@@ -163,3 +163,40 @@ def test_a_good_session_that_cannot_be_is_told_apart() -> None:
     found = disagreement(GUIDE, good, broken(no_module))
     assert found is not None
     assert (found.works, found.reason.startswith("The session worked, although")) == (False, True)
+
+
+def nat_rule(text: str) -> Breaking:
+    """With one more rule first in nat PREROUTING, where the recorded routers have none."""
+
+    def change(one: Observed) -> Observed:
+        added = iptables.parse(f"*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING {text}\nCOMMIT\n")
+        nat = {**one.running.tables["nat"], **added.tables["nat"]}
+        return dataclasses.replace(one, running=iptables.Ruleset({**one.running.tables, "nat": nat}))
+
+    return change
+
+
+TO_FTP1 = "-d 192.0.2.100/32 -p tcp -m tcp --dport 21 -j DNAT --to-destination 10.0.50.11"
+
+
+@pytest.mark.parametrize(
+    ("rule", "failed", "works"),
+    [
+        (TO_FTP1, {**refused("10.0.50.11"), "error": "unreachable", "real_server": ""}, False),
+        (TO_FTP1, {**refused(mode="EPSV"), "real_server": ""}, None),
+        (TO_FTP1.replace("10.0.50.11", "198.51.100.9"), row(real_server=""), False),
+        ("-i pub0 -p tcp -m tcp --dport 21 -j REDIRECT --to-ports 2121", row(error="refused"), False),
+        ("-p tcp -m tcp --dport 9000:12000 -j DNAT --to-destination 10.0.50.12", refused(mode="EPSV"), False),
+    ],
+    ids=["pasv to a real server", "epsv to a real server", "to another machine", "to the router", "passive range"],
+)
+def test_a_rule_that_takes_the_ports_elsewhere_is_named_and_no_server_is(
+    rule: str, failed: dict[str, Any], works: bool | None
+) -> None:
+    found = why(GUIDE, failed, broken(nat_rule(rule)))
+    assert (found.works, found.hop) == (works, f"{MASTER}, nat PREROUTING"), found
+    assert rule in found.reason
+    assert (
+        why(GUIDE, failed, broken(nat_rule("-d 192.0.2.99/32 -p tcp -j DNAT --to-destination 10.0.50.11"))).hop
+        != found.hop
+    )

@@ -139,7 +139,7 @@ SHOWN: dict[str, tuple[Drift, ClusterSpec, str, str, set[str]]] = {
     "rule-marks-over": (_rule("r1", "mangle", f"-A PREROUTING {VIP} -m tcp --dport 21 {MARK22}"), GUIDE, "r1",
                         "another mark after ours (port 21)", {"mode-fails"}),
     "rule-redirects": (_rule("r1", "nat", f"-A PREROUTING {VIP} -m tcp --dport 21 -j DNAT --to-destination 10.0.50.11",
-                             "-A PREROUTING"), GUIDE, "r1", "nat PREROUTING", {"mode-fails"}),
+                             "-A PREROUTING"), GUIDE, "r1", "nat PREROUTING", set()),
     "rule-untracks": (_rule("r1", "raw", f"-A PREROUTING {VIP} -j CT --notrack"), GUIDE, "r1", "raw PREROUTING",
                       {"mode-fails"}),
     "rule-drops": (_rule("r1", "filter", f"-A INPUT {VIP} -m tcp --dport 21 -j DROP", "-A INPUT"), GUIDE, "r1",

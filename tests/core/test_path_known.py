@@ -17,6 +17,7 @@ from lbftp.core.observe.ftpd import FtpServer
 from lbftp.core.observe.ipvs import Destination, Service
 from lbftp.core.observe.observed import Observed
 from lbftp.core.path import MODES, Client, Ports, State, predict, predict_mode, state_from_observed, state_from_spec
+from lbftp.core.path.redirects import destination
 from lbftp.core.promise import promised
 from lbftp.core.spec import PortRange, RealServerSpec
 from tests.core.cases import GUIDE, guide, pair
@@ -271,3 +272,68 @@ def test_any_rules_that_can_be_read_give_a_state(text: str) -> None:
 def test_a_strange_router_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         state_from_observed(GUIDE, dataclasses.replace(R1, router="r9"))
+
+
+def redirected(mode: Any, *rules: str, **changes: Any) -> tuple[str, str]:
+    """(outcome, what decides) through r1 with `rules` in nat PREROUTING."""
+    seen = pair("applied")["r1"]
+    lines = [f"-A PREROUTING {rule}" for rule in rules]
+    added = iptables.parse("\n".join(["*nat", ":PREROUTING ACCEPT [0:0]", *lines, "COMMIT"]))
+    nat = {**seen.running.tables["nat"], **added.tables["nat"]}
+    seen = dataclasses.replace(seen, running=iptables.Ruleset({**seen.running.tables, "nat": nat}), **changes)
+    found = predict_mode(state_from_observed(GUIDE, seen, Client(mode)), mode)
+    return found.outcome, found.hops[-1].where
+
+
+VIP = "-d 192.0.2.100/32 -p tcp -m tcp --dport"
+TO = "-j DNAT --to-destination"
+NAT_IN = "router, nat PREROUTING"
+
+
+@pytest.mark.parametrize(("rules", "words"), [
+    # As it was met on routers: a DNAT of the control port to a real server. EPSV's data land on it by chance.
+    ([f"{VIP} 21 {TO} 10.0.50.11"], "unreachable unknown ok ok"),
+    ([f"{VIP} 21 {TO} 10.0.50.11:21"], "unreachable unknown ok ok"),
+    ([f"{VIP} 21 {TO} 10.0.50.11:2121"], "refused refused refused refused"),
+    ([f"{VIP} 21 {TO} 10.0.50.11", f"{VIP} 10000:20000 {TO} 10.0.50.11"], "unreachable ok ok ok"),
+    ([f"{VIP} 21 {TO} 10.0.50.11", f"{VIP} 10000:20000 {TO} 10.0.50.12"], "unreachable refused ok ok"),
+    ([f"{VIP} 21 {TO} 198.51.100.7"], "timeout timeout timeout timeout"),
+    ([f"{VIP} 21 -j REDIRECT --to-ports 2121"], "refused refused refused refused"),
+    ([f"{VIP} 21 {TO} 192.0.2.2:2121"], "refused refused refused refused"),
+    ([f"{VIP} 15000 {TO} 10.0.50.9:80"], "timeout timeout ok ok"),
+    (["-m mark --mark 0x15 -j REDIRECT"], "refused refused refused refused"),
+    # Others' packets, an earlier decision, a rule that is not understood.
+    ([f"{VIP} 80 {TO} 10.0.50.9"], "ok ok ok ok"),
+    (["-i int0 -p tcp -j REDIRECT"], "ok ok ok ok"),
+    (["-m mark --mark 0x63 -j REDIRECT"], "ok ok ok ok"),
+    ([f"{VIP} 21 -j ACCEPT", "-p tcp -m tcp --dport 21 -j REDIRECT"], "ok ok ok ok"),
+    (["-m statistic --mode random --probability 0.5 -j REDIRECT"], "ok ok ok ok"),
+])  # fmt: skip
+def test_a_rule_before_ipvs_takes_ports_elsewhere(rules: list[str], words: str) -> None:
+    assert " ".join(redirected(mode, *rules)[0] for mode in MODES) == words
+    assert all(
+        where == NAT_IN
+        for outcome, where in (redirected(mode, *rules) for mode in MODES)
+        if outcome[:2] in {"re", "ti", "un"} and outcome != "unknown"
+    )
+
+
+def test_a_redirected_session_needs_forwarding_as_any_other() -> None:
+    sysctls = {**pair("applied")["r1"].sysctls, "net.ipv4.ip_forward": "0"}
+    assert redirected("epsv", f"{VIP} 21 {TO} 10.0.50.11", sysctls=sysctls) == ("timeout", "router, routing")
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("10.0.50.11", ("10.0.50.11", 0)),
+    ("10.0.50.11:2121", ("10.0.50.11", 2121)),
+    ("10.0.50.11-10.0.50.12:21-30", ("10.0.50.11", 21)),
+    ("fd00:50::11", ("fd00:50::11", 0)),
+    ("[fd00:50::11]:21", ("fd00:50::11", 21)),
+    ("[fd00:50::11-fd00:50::12]:21", ("fd00:50::11", 21)),
+    ("2121", ("", 2121)),
+    ("2121-2130", ("", 2121)),
+    ("", ("", 0)),
+    ("10.0.50.0/24", ("10.0.50.0/24", 0)),
+])  # fmt: skip
+def test_where_a_rule_sends_packets(text: str, expected: tuple[str, int]) -> None:
+    assert destination(text) == expected

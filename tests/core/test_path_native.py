@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lbftp.core.checks import others
 from lbftp.core.observe import iptables, nftables
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.observed import Observed
@@ -119,3 +120,41 @@ def test_tables_of_iptables_are_not_read_twice() -> None:
     text = PRINTED.replace('"family": "inet"', '"family": "ip"').replace('"site"', '"filter"')
     seen = dataclasses.replace(router(text), running=pair("applied")["r1"].running)
     assert not [f for f in state_from_observed(GUIDE, seen).filters if "filter" in f.own]
+
+
+def with_nat(*expressions: dict[str, Any]) -> str:
+    """The rules with one more table that has a nat chain before routing."""
+    objects = json.loads(PRINTED)["nftables"]
+    table = {"family": "ip", "name": "web", "handle": 90}
+    base = {"family": "ip", "table": "web", "name": "pre", "handle": 91, "type": "nat", "hook": "prerouting",
+            "prio": -100, "policy": "accept"}  # fmt: skip
+    rule = {"family": "ip", "table": "web", "chain": "pre", "handle": 92, "expr": list(expressions)}
+    return json.dumps({"nftables": [*objects, {"table": table}, {"chain": base}, {"rule": rule}]})
+
+
+@pytest.mark.parametrize(("statement", "mode", "expected"), [
+    # The filter there lets nothing new through to real servers.
+    ({"dnat": {"addr": "10.0.50.11", "port": 21}}, "pasv", ("timeout", "tcp dport 21 dnat to 10.0.50.11:21")),
+    ({"dnat": {"addr": "10.0.50.11"}}, "port", ("timeout", "site fw drops packets for VIP:21, which go to 10.0.50.11")),
+    ({"dnat": {"addr": "198.51.100.7"}}, "epsv", ("timeout", "tcp dport 21 dnat to 198.51.100.7")),
+    ({"redirect": {"port": 2121}}, "epsv", ("refused", "tcp dport 21 redirect to :2121")),
+    ({"redirect": None}, "epsv", ("refused", "tcp dport 21 redirect")),
+    ({"accept": None}, "epsv", ("ok", "")),
+])  # fmt: skip
+def test_a_nat_chain_before_routing_takes_the_control_port(
+    statement: dict[str, Any], mode: str, expected: tuple[str, str]
+) -> None:
+    found = explained(mode, with_nat(FTP, statement))
+    assert (found.outcome, expected[1] in found.reason) == (expected[0], True), found.reason
+    if expected[0] in {"timeout", "refused", "unreachable"}:
+        assert found.hops[-1].where == "router, nftables ip web pre"
+
+
+def test_a_nat_chain_of_nftables_is_found_by_the_state_checks() -> None:
+    """The router's own rules are iptables', and another program has a table beside."""
+    applied = pair("applied")
+    beside = dataclasses.replace(applied["r1"], nft=nftables.parse(with_nat(FTP, {"redirect": {"port": 2121}})))
+    (one,) = [f for f in others.check(GUIDE, beside) if f.code == "rule-redirects"]
+    assert (one.found, "nftables ip web pre" in one.what) == ("tcp dport 21 redirect to :2121", True)
+    web = dataclasses.replace(applied["r1"], nft=nftables.parse(with_nat(WEB, {"redirect": {"port": 2121}})))
+    assert not [f for f in others.check(GUIDE, web) if f.code == "rule-redirects"]

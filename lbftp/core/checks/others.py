@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,13 +13,14 @@ from lbftp.core.findings import Finding
 from lbftp.core.observe.iptables import Ruleset
 from lbftp.core.observe.observed import Observed
 from lbftp.core.path import Explanation
-from lbftp.core.path.known import names_of, state_from_observed, usual_client
+from lbftp.core.path.known import names_of, nat_in, state_from_observed, usual_client
+from lbftp.core.path.native import Native, Packets, native
+from lbftp.core.path.redirects import takes
 from lbftp.core.path.rules import CLIENT_PORTS, Line, Names, Packet, chain, ports_named, run, single
 from lbftp.core.render import desired, iptables
 from lbftp.core.render.accepts import marked_ports
 from lbftp.core.spec import ClusterSpec, Family, Side
 
-_REDIRECTS: Final = frozenset({"DNAT", "REDIRECT", "NETMAP"})
 _FWMARK: Final = re.compile(r"\bfwmark (0x[0-9a-f]{1,8}|[0-9]{1,10})(?:/(0x[0-9a-f]{1,8}))?")
 # So many ports are followed at most; rules rarely divide the range into more parts.
 _PORTS: Final = 24
@@ -27,7 +28,7 @@ _PORTS: Final = 24
 
 def check(spec: ClusterSpec, observed: Observed) -> Iterator[Finding]:
     for side in spec.sides:
-        place = _Place(spec, side, observed.router, observed.rules(side.family), names_of(spec, side, observed))
+        place = _running(spec, side, observed)
         if _ours_in_step(spec, observed, side.family, "mangle"):
             yield from place.marking()
         yield from place.redirecting()
@@ -51,15 +52,22 @@ def _accepts(spec: ClusterSpec, observed: Observed, family: Family) -> bool:
     return all(iptables.in_step(own, observed.rules(family)) for own in wanted)
 
 
+def _running(spec: ClusterSpec, side: Side, observed: Observed) -> _Place:
+    rules, names = observed.rules(side.family), names_of(spec, side, observed)
+    beside = native(observed.nft, rules, Packets(side.family, names, ()))
+    return _Place(spec, side, observed.router, rules, names, beside)
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """One IP version of the cluster on one router, and its rules there."""
+    """One IP version of the cluster on one router, and its rules there; `beside` are nftables' own."""
 
     spec: ClusterSpec
     side: Side
     router: str
     rules: Ruleset
     names: Names
+    beside: Native
 
     def marking(self) -> Iterator[Finding]:
         """Each rule because of which ports of the VIP leave mangle PREROUTING without the mark."""
@@ -73,14 +81,13 @@ class _Place:
             yield self._finding(code, "mangle PREROUTING", text, ports)
 
     def redirecting(self) -> Iterator[Finding]:
-        lines = chain(self.rules, "nat", "PREROUTING", self.names)
-        culprits: dict[str, list[int]] = {}
-        for port in self._ports(lines):
-            _, end = run(lines, replace(self._packet(port), mark=self.spec.mark))
-            if end is not None and end.target in _REDIRECTS:
-                culprits.setdefault(end.text, []).append(port)
-        for text, ports in culprits.items():
-            yield self._finding("rule-redirects", "nat PREROUTING", text, ports)
+        chains = nat_in(self.rules, self.beside, self.names)
+        culprits: dict[tuple[str, str], list[int]] = {}
+        for port in self._ports([line for _, lines in chains for line in lines]):
+            if found := takes(chains, replace(self._packet(port), mark=self.spec.mark)):
+                culprits.setdefault((found[0], found[1].text), []).append(port)
+        for (where, text), ports in culprits.items():
+            yield self._finding("rule-redirects", where, text, ports)
 
     def untracking(self) -> Iterator[Finding]:
         found = self.rules.chain("raw", "PREROUTING")
@@ -90,7 +97,7 @@ class _Place:
                 if any(one.matches(self._packet(port)) for port in self.spec.ports):
                     yield self._finding("rule-untracks", "raw PREROUTING", rule.text, [])
 
-    def _ports(self, lines: tuple[Line, ...]) -> list[int]:
+    def _ports(self, lines: Sequence[Line]) -> list[int]:
         """Marked ports, and those where rules begin or end: what holds for these holds for all."""
         ends = [int(n) for text in marked_ports(self.spec) for n in text.split(":")]
         named = [n for p in ports_named(lines, "dport") for n in (p.low - 1, p.low, p.high, p.high + 1)]
@@ -156,7 +163,7 @@ def _saved(spec: ClusterSpec, observed: Observed) -> Iterator[Finding]:
         path = observed.facts.saved_path(side.family)
         if not _saved_in_step(spec, later, side.family):
             continue
-        place = _Place(spec, side, observed.router, later.rules(side.family), names_of(spec, side, observed))
+        place = _running(spec, side, later)
         for one in (*place.marking(), *place.redirecting()):
             if single_tokens(one.found, later.rules(side.family)) not in running:
                 yield finding("saved-rule-wins", observed.router, "", one.found, path=path, kinds="all modes")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from lbftp.core.path.rules import CLIENT_PORTS, Packet
-from lbftp.core.path.state import State
+from lbftp.core.path.state import Redirect, State
 
 # The truth table's words. unreachable: the client was handed an address that is not the VIP. 'unknown' is ours: the way
 # goes on, as far as can be told, past something that could not be evaluated.
@@ -131,3 +131,31 @@ def answers(state: State, sport: int, name: str, *, tracked: bool) -> Hops:
     yield from passes(state, "FORWARD", first if tracked else replace(first, tracked="INVALID"), f"answers of {name}")
     if not tracked:
         yield from passes(state, "FORWARD", replace(first, tracked="NEW"), f"data of {name}")
+
+
+def redirected(state: State, past: Redirect, port: int, listens: int) -> Hops:
+    """What a rule of nat PREROUTING makes of packets for VIP:`port`; the server would be listening on `listens`.
+
+    Only a real server can answer as the cluster's FTP server, and only with NAT: its answers go back through the
+    router's FORWARD, as the tracked connection's. Whether another machine has an FTP server is not the cluster's.
+    """
+    where, name = f"router, {past.where}", f"VIP:{port}"
+    if past.to == "router":
+        there = f"port {past.port} of the router itself" if past.port else "the router itself"
+        what = f"A rule sends {name} to {there}, so that no real server gets it as it is: `{past.rule}`."
+        yield Hop(where, what, "refused", by=past.rule)
+    if past.to == "elsewhere" or not state.nat:
+        what = f"A rule sends {name} to {past.address or 'another address'}, past IPVS: `{past.rule}`."
+        yield Hop(where, what, "timeout", by=past.rule)
+    if past.port and past.port != listens:
+        what = f"A rule sends {name} to port {past.port} of a real server, which listens on {listens}: `{past.rule}`."
+        yield Hop(where, what, "refused", by=past.rule)
+    yield Hop(where, f"A rule sends {name} to the real server {past.address}, past IPVS.", by=past.rule)
+    first = Packet("client", CLIENT_PORTS[0], "server", listens, "NEW", True, 0, "public", "internal")
+    for hop in passes(state, "FORWARD", first, f"packets for {name}, which go to {past.address}"):
+        # That they pass there at all is the rule's doing.
+        lost = replace(hop, where=where, what=f"{hop.what} They go there because of `{past.rule}`.", by=past.rule)
+        yield hop if hop.outcome == "ok" else lost
+    yield from answers(state, listens, f"the connection to {name}", tracked=True)
+    later = replace(first, tracked="ESTABLISHED", syn=False)
+    yield from passes(state, "FORWARD", later, f"further packets for {name}")

@@ -13,6 +13,7 @@ from lbftp.core.observe.iptables import Ruleset
 from lbftp.core.observe.ipvs import Service, fwmark
 from lbftp.core.observe.observed import Observed
 from lbftp.core.path.native import Native, Packets, native
+from lbftp.core.path.redirects import Chains, Door, redirects, whose_address
 from lbftp.core.path.rules import (
     CLIENT_PORTS,
     Filter,
@@ -149,9 +150,13 @@ def _with_rules(state: State, observed: Observed, names: Names, vip: str) -> Sta
     nat, text, to = _source_nat(chain(rules, "nat", "POSTROUTING", names), beside, state.from_port)
     tracking = tracking_rule(rules) or beside.tracking
     marked = _marked((*marking, *beside.marking), state.mark)
+    ports = tuple(ports for ports, _ in marked)
+    concerned = (Ports(state.control_port, state.control_port), state.passive)
+    door = Door(concerned, ports, state.mark, whose_address(names, observed.holds))
     return replace(
         state,
-        marked=tuple(ports for ports, _ in marked),
+        marked=ports,
+        redirects=redirects(nat_in(rules, beside, names), door),
         source_nat=nat,
         snat_to="VIP" if to in ("", vip) else to,
         conntrack=bool(tracking),
@@ -159,6 +164,11 @@ def _with_rules(state: State, observed: Observed, names: Names, vip: str) -> Sta
         unread=beside.unread,
         texts=Texts(marked, text, tracking),
     )
+
+
+def nat_in(rules: Ruleset, beside: Native, names: Names) -> Chains:
+    """The nat chains that a client's first packet passes."""
+    return (("nat PREROUTING", chain(rules, "nat", "PREROUTING", names)), *beside.prerouting)
 
 
 def _ours(state: State) -> tuple[Ports, ...]:

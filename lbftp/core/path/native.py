@@ -23,11 +23,13 @@ _HOOKS: Final = {"input": "INPUT", "forward": "FORWARD", "output": "OUTPUT"}
 class Native:
     """What nftables does beside iptables: to packets before routing, in filters, and to connections on their way out.
 
-    `tracking` is a rule that turns connection tracking on. `unread` are (where, what) that could not be evaluated.
+    `prerouting` are the nat chains there, each with where it stands. `tracking` is a rule that turns connection
+    tracking on. `unread` are (where, what) that could not be evaluated.
     """
 
     marking: tuple[Line, ...] = ()
     filters: tuple[Filter, ...] = ()
+    prerouting: tuple[tuple[str, tuple[Line, ...]], ...] = ()
     postrouting: tuple[Line, ...] = ()
     tracking: str = ""
     unread: tuple[tuple[str, str], ...] = ()
@@ -61,6 +63,7 @@ def native(ruleset: NftRuleset | None, beside: Ruleset, packets: Packets) -> Nat
     return Native(
         marking=tuple(line for base in found if base.does("prerouting", "filter") for line in base.lines),
         filters=tuple(base.filter for base in found if base.filters),
+        prerouting=tuple((base.where, base.lines) for base in found if base.does("prerouting", "nat")),
         postrouting=tuple(line for base in found if base.does("postrouting", "nat") for line in base.lines),
         tracking=next(iter(tracked), ""),
         unread=tuple(doubt for base in found for doubt in base.doubts),

@@ -52,7 +52,7 @@ def _read(found: NftRule, family: Family, names: Names) -> Reading:
             conditions += [condition] if condition else []
         elif kind in _VERDICTS or kind in _NAT:
             target = _VERDICTS.get(kind) or _NAT[kind]
-            to = str(value["addr"]) if isinstance(value, dict) and kind == "snat" and "addr" in value else ""
+            to = _to(value) if isinstance(value, dict) and kind in _NAT else ""
         elif kind in {"jump", "goto"}:
             jump = str(value["target"])
         elif kind == "mangle" and found.sets_mark is not None:
@@ -62,6 +62,15 @@ def _read(found: NftRule, family: Family, names: Names) -> Reading:
     acts = acts or bool(target or jump or xmark)
     line = Line(written(found), "" if not whole else target, tuple(conditions), xmark, (), to)
     return Reading(line, not whole and acts, jump)
+
+
+def _to(value: dict[str, Any]) -> str:
+    """Where a nat statement sends packets, as iptables writes it: ADDRESS, ADDRESS:PORT, or a port alone."""
+    address, port = value.get("addr"), value.get("port")
+    if address is None:
+        return "" if port is None else _right(port)
+    text = _right(address)
+    return text if port is None else f"[{text}]:{_right(port)}" if ":" in text else f"{text}:{_right(port)}"
 
 
 def tracks(found: NftRule) -> bool:
@@ -173,8 +182,8 @@ def _statement(kind: str, value: Any) -> str:
         return f"{_left(value['key'])} set {f'{set_to:#x}' if isinstance(set_to, int) else _right(set_to)}"
     if kind in {"jump", "goto"}:
         return f"{kind} {value['target']}"
-    if kind == "snat" and isinstance(value, dict):
-        return f"snat to {_right(value.get('addr'))}"
+    if kind in _NAT and isinstance(value, dict) and (to := _to(value)):
+        return f"{kind} to {to if 'addr' in value else f':{to}'}"
     return kind
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from ipaddress import ip_network
+from itertools import pairwise
 from typing import Final, Literal
 
 from lbftp.core.observe.iptables import Rule, Ruleset, rule
@@ -31,6 +32,8 @@ _TRACKING_TARGETS: Final = frozenset(
 _TRACKING_MATCHES: Final = frozenset(
     {"conntrack", "state", "connmark", "connlimit", "connbytes", "connlabel", "helper", "cluster"}
 )
+# Where a nat rule sends packets: to an address with or without a port, or (REDIRECT) to ports of the router's own.
+_TO: Final = frozenset({"--to-source", "--to-destination", "--to-ports", "--to"})
 _TRACKING: Final = _TRACKING_TARGETS | _TRACKING_MATCHES
 _STATES: Final = frozenset({"--ctstate", "--state"})
 _SYN_FLAGS: Final = ("FIN,SYN,RST,ACK", "SYN")
@@ -99,8 +102,8 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One rule. `inner` are the rules of the chain it jumps to; `xmark` is (value, mask) of a MARK; `to` is where an
-    SNAT goes."""
+    """One rule. `inner` are the rules of the chain it jumps to; `xmark` is (value, mask) of a MARK; `to` is where a
+    nat target sends packets."""
 
     text: str
     target: str
@@ -286,8 +289,8 @@ def _line(found: Rule, names: Names, inner: tuple[Line, ...]) -> Line:
         if condition.never:
             # Most rules of a router are about others: the rest of them need not be understood.
             break
-    to = found.tokens[found.tokens.index("--to-source") + 1 :][:1] if "--to-source" in found.tokens else ()
-    return Line(found.text, found.target, tuple(conditions), _xmark(found), inner, "".join(to))
+    to = next((value for option, value in pairwise(found.tokens) if option in _TO), "")
+    return Line(found.text, found.target, tuple(conditions), _xmark(found), inner, to)
 
 
 def _xmark(found: Rule) -> tuple[int, int] | None:

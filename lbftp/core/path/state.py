@@ -18,6 +18,22 @@ _ANY_PORT: Final = 50020
 
 
 @dataclass(frozen=True, slots=True)
+class Redirect:
+    """A rule of nat PREROUTING that gives VIP:`ports` to somebody else before IPVS sees them; `where` it stands.
+
+    `to` 'server': a real server of the cluster, past IPVS; 'router': a socket of the router; else another machine.
+    `address` is as the rule has it, '' where it names none. `port` 0 keeps the port that the client used.
+    """
+
+    ports: Ports
+    where: str
+    rule: str
+    to: Literal["server", "router", "elsewhere"]
+    address: str = ""
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Texts:
     """Where a state was read from a router: the rules as they stand there. They explain, and decide nothing."""
 
@@ -37,9 +53,10 @@ class State:
     Router. `service` 'port' is an IPVS service for VIP:control_port itself, 'none' says there is none for FTP.
     `real_port` 0 keeps the port that the client used. `servers` are in rotation, `draining` have weight 0, and
     `expire_quiescent` (the sysctl) takes pinned clients off those. `marked` are the VIP's ports whose packets get the
-    service's mark. `conntrack`: something that is not named here has turned connection tracking on. `vs_conntrack` is
-    the sysctl. `source_nat` is what happens to the servers' own connections from `data_port`; SNAT goes to `snat_to`.
-    `unread` are (where, what) that could not be evaluated: an 'ok' then becomes 'unknown'.
+    service's mark, `redirects` rules that send them elsewhere before IPVS sees them. `conntrack`: something that is not
+    named here has turned connection tracking on. `vs_conntrack` is the sysctl. `source_nat` is what happens to the
+    servers' own connections from `data_port`; SNAT goes to `snat_to`. `unread` are (where, what) that could not be
+    evaluated: an 'ok' then becomes 'unknown'.
 
     FTP servers. `passive` is their range. `pasv_address` None: they tell their own address; 'VIP'; or another one.
     `data_port` 0: active connections come from any port. `deaf` says why they do not listen where the client's packets
@@ -78,6 +95,7 @@ class State:
     pinned: bool = False
     filters: tuple[Filter, ...] = ()
     unread: tuple[tuple[str, str], ...] = ()
+    redirects: tuple[Redirect, ...] = ()
     texts: Texts = field(default=Texts(), compare=False)
 
     @property
@@ -121,13 +139,17 @@ class State:
     def gets_mark(self, port: int) -> bool:
         return any(port in ports for ports in self.marked)
 
+    def redirect(self, port: int) -> Redirect | None:
+        """What takes packets for VIP:`port` before IPVS does; None if nothing does."""
+        return next((found for found in self.redirects if port in found.ports), None)
+
     def filters_of(self, chain: str) -> tuple[Filter, ...]:
         """The filter chains of that place; one that lets everything pass if nothing is known of it."""
         return tuple(f for f in self.filters if f.chain == chain) or (Filter(chain),)
 
     def edges(self) -> list[int]:
-        """Passive ports where marks or filter rules begin or end: what holds for these holds for the whole range."""
-        named = [*self.marked]
+        """Passive ports where marks or rules begin or end: what holds for these holds for the whole range."""
+        named = [*self.marked, *(found.ports for found in self.redirects)]
         for found in self.filters:
             named += [*ports_named(found.lines, "dport"), *ports_named(found.lines, "sport")]
         near = {n for p in named for n in (p.low - 1, p.low, p.high, p.high + 1)}

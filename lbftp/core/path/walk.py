@@ -22,12 +22,13 @@ from lbftp.core.path.hops import (
     Prediction,
     answers,
     passes,
+    redirected,
     request,
     to_server,
     walk,
 )
 from lbftp.core.path.rules import CLIENT_PORTS, Packet
-from lbftp.core.path.state import CONTROL, DATA, State
+from lbftp.core.path.state import CONTROL, DATA, Redirect, State
 from lbftp.core.promise import PASSIVE, Mode
 
 # Ports below are not for data (inet_port_requires_bind_service; net.ipv4.ip_unprivileged_port_start).
@@ -72,10 +73,19 @@ def _passive(state: State, mode: Mode) -> Prediction:
 def _control(state: State) -> Hops:
     """The control connection, there and back."""
     port, name = state.control_port, f"VIP:{state.control_port}"
-    tracked = _tracks_control(state)
     yield Hop(CLIENT, f"Connects to {name}.")
     yield from (Hop(where, what, "unknown") for where, what in state.unread)
     yield from _marked(state, port)
+    if past := state.redirect(port):
+        yield from redirected(state, past, port, state.server_port)
+    else:
+        yield from _balanced(state, port, name)
+    yield from _greeted(state)
+
+
+def _balanced(state: State, port: int, name: str) -> Hops:
+    """The control connection through IPVS."""
+    tracked = _tracks_control(state)
     yield from request(state, port, f"packets for {name}", known=False)
     landing = _lands(state, port)
     yield from _landed(landing, name)
@@ -88,7 +98,6 @@ def _control(state: State) -> Hops:
         yield Hop(SERVER, f"{state.deaf}.", "refused", by=state.deaf)
     yield from answers(state, landing.port, "the control connection", tracked=tracked)
     yield from request(state, port, f"further packets for {name}", known=tracked, opening=False)
-    yield from _greeted(state)
 
 
 def _greeted(state: State) -> Hops:
@@ -173,6 +182,8 @@ def _tracks_control(state: State) -> bool:
 
 def _reads(state: State, mode: Mode) -> str:
     """Why the helper cannot read the commands and replies of `mode`; '' if it can."""
+    if past := state.redirect(state.control_port):
+        return f"rule `{past.rule}` takes the control connection past IPVS, so that ip_vs_ftp does not see it"
     if not state.helper:
         return "ip_vs_ftp is not loaded"
     if not state.nat:
@@ -197,13 +208,31 @@ def _passive_by(state: State, mode: Mode, port: int) -> Hops:
     name = f"VIP:{port}"
     yield Hop(CLIENT, f"Connects to {name}.")
     yield from _marked(state, port)
+    if past := state.redirect(port):
+        yield from redirected(state, past, port, port)
+        yield from _expected(state, past, name)
+    else:
+        yield from _balanced_data(state, mode, port, told)
+    yield Hop(CLIENT, "The transfer runs.")
+
+
+def _balanced_data(state: State, mode: Mode, port: int, told: str | None) -> Hops:
+    """A passive data connection through IPVS."""
+    blind, name = _reads(state, mode), f"VIP:{port}"
     yield from request(state, port, f"new data connections to {name}", known=False)
     yield from _prepared(mode, told, port) if not blind else _unprepared(state, port, blind)
     tracked = not blind or state.vs_conntrack
     yield from to_server(state, port, f"the data connection to port {port} of the real server", known=False)
     yield from answers(state, port, f"the data connection {name}", tracked=tracked)
     yield from request(state, port, f"further packets for {name}", known=tracked, opening=False)
-    yield Hop(CLIENT, "The transfer runs.")
+
+
+def _expected(state: State, past: Redirect, name: str) -> Hops:
+    """Whether the real server that a rule gives data to is the session's."""
+    control = state.redirect(state.control_port)
+    if (control is None or control.address != past.address) and state.servers > 1:
+        what = f"{name} is given to {past.address}, whichever real server has the session: `{past.rule}`."
+        yield Hop(f"router, {past.where}", what, "refused", by=past.rule)
 
 
 def _told(state: State, told: str | None, blind: str) -> Hops:
@@ -221,7 +250,9 @@ def _told(state: State, told: str | None, blind: str) -> Hops:
     else:
         why = blind or "connection tracking is not active (no nat rule, no conntrack match), so it does not rewrite"
         address = "the real server's own address" if told is None else f"{told}, which is not the VIP"
-        yield Hop(CLIENT, f"The 227 reply hands the client {address}: {why}.", "unreachable", by=why)
+        past = state.redirect(state.control_port)
+        where, by = (f"router, {past.where}", past.rule) if past else (CLIENT, why)
+        yield Hop(where, f"The 227 reply hands the client {address}: {why}.", "unreachable", by=by)
 
 
 def _by_helper(state: State) -> str:
@@ -240,6 +271,13 @@ def _prepared(mode: Mode, told: str | None, port: int) -> Hops:
 
 def _unprepared(state: State, port: int, blind: str) -> Hops:
     landing = _lands(state, port)
+    if (past := state.redirect(state.control_port)) and landing.where == "same" and state.servers > 1:
+        what = (
+            f"IPVS gives VIP:{port} to a real server of its own choice, by chance the session's: {blind}, and IPVS has "
+            "nothing to keep the client to that server."
+        )
+        yield Hop(f"router, {past.where}", what, "unknown", by=past.rule)
+        return
     if landing.where == "router":
         landing = replace(landing, why=f"{landing.why}, and {blind}")
     yield from _landed(landing, f"VIP:{port}")
