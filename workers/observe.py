@@ -8,12 +8,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from lbftp.core import templates
 from lbftp.core.job import Access
 from lbftp.core.observe import connections
 from lbftp.core.observe.answer import observed
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.observed import Observed
 from lbftp.core.observe.program import program
+from lbftp.core.spec import ClusterSpec
+from lbftp.core.templates import Kept
 from workers.errors import WorkError
 from workers.remote import Limits, Remote, connect
 
@@ -55,6 +58,15 @@ def look_at(name: str, remote: Remote) -> Observed:
         return observed(name, answer.out)
     except ObserveError as error:
         raise WorkError(f"{name}: its answer is not understood: {error}") from error
+
+
+def kept(spec: ClusterSpec, pair: Pair) -> dict[str, Kept]:
+    """Where persistence keeps which clients now, by the router that has them. {}: none, or it cannot be told."""
+    answers = each(pair, lambda _name, remote: remote.run(templates.PROGRAM))
+    try:
+        return templates.together(templates.read(spec, a.out.decode("ascii", "replace")) for a in answers.values())
+    except ObserveError:
+        return {}
 
 
 @dataclass(slots=True)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lbftp.core import reach
+from lbftp.core import reach, templates
 from lbftp.core.blame import Why, disagreement, why
 from lbftp.core.findings import master
 from lbftp.core.job import Probe
@@ -20,8 +20,9 @@ from lbftp.core.observe.observed import Observed
 from lbftp.core.promise import promised
 from lbftp.core.sessions import failure, kind_row, label
 from lbftp.core.spec import ClusterSpec, Family
+from lbftp.core.templates import Kept
 from workers.errors import WorkError
-from workers.observe import Given, Pair
+from workers.observe import Given, Pair, kept
 from workers.places import SESSION_TIMEOUT, Closed, Place, Rows, opened
 from workers.remote import Limits
 from workers.report import PAIR, Report
@@ -67,21 +68,35 @@ class Proof:
 
 @dataclass(slots=True)
 class Turns:
-    """One IP version of the cluster from one place: source addresses that are left, (kind, server) not yet seen."""
+    """One IP version of the cluster from one place: source addresses that are left, (kind, server) not yet seen.
+
+    `kept` are those addresses, left or not, that persistence keeps on a server.
+    """
 
     kinds: list[dict[str, Any]]
     size: int
     sources: list[str]
     wanted: set[tuple[str, str]]
+    family: Family = 4
+    kept: Mapping[str, Kept] = field(default_factory=dict)
+    begun: bool = False
 
     @property
     def over(self) -> bool:
-        return not self.wanted or not self.sources
+        return not self.wanted or not self._turn()
 
-    def next(self) -> Iterator[dict[str, Any]]:
-        """As many clients as there are real servers, each with a source address of its own."""
-        now, self.sources = self.sources[: self.size], self.sources[self.size :]
-        yield from ({"source": source, "kinds": self.kinds} for source in now)
+    def next(self) -> list[dict[str, Any]]:
+        """As many clients as there are real servers at most, each with a source address of its own."""
+        now = self._turn()
+        for source in now:
+            self.sources.remove(source)
+        self.begun = True
+        return [{"source": source, "kinds": self.kinds} for source in now]
+
+    def _turn(self) -> list[str]:
+        """Addresses that may show a server that was not seen; to begin with any, since a proof needs sessions."""
+        found = templates.turn(self.sources, self.kept, {server for _, server in self.wanted}, self.size)
+        return found if found or self.begun else self.sources[: self.size]
 
 
 @dataclass(slots=True)
@@ -132,12 +147,29 @@ def prove(  # noqa: PLR0913 - everything that a proof has to do with
         for one in closed:
             _close(proving, one)
         places = there
-        while places and not proving.proof.failures and (going := [p for p in places if _left(proving, p)]):
+        while places and not proving.proof.failures:
+            _learn(proving)
+            going = [place for place in places if _left(proving, place)]
+            if not going:
+                break
             report.check()
             shut = _round(proving, going)
             places = [place for place in places if place.name not in shut]
     _find_unseen(proving, [place.name for place in places])
     return proving.proof
+
+
+def _learn(proving: Proving) -> None:
+    """Where persistence keeps the places' addresses now: earlier sessions' time may be over, new ones' has begun."""
+    if not proving.spec.persistence_timeout or not proving.pair:
+        return
+    table = kept(proving.spec, proving.pair)
+    rows = proving.proof.rows
+    for place, all_ in proving.turns.items():
+        used = {row["client"] for row in rows if row["place"] == place}
+        for turns in all_:
+            here = [one for one in (*turns.sources, *used) if (":" in one) == (turns.family == 6)]
+            turns.kept = templates.kept(proving.spec, turns.family, here, table)
 
 
 def _left(proving: Proving, place: Place) -> bool:
@@ -152,7 +184,7 @@ def _turns(spec: ClusterSpec, probe: Probe) -> list[Turns]:
         kinds = [{**kind_row(client), "address": str(side.vip)} for client in mine]
         wanted = {(label(kind), name) for kind in kinds for name in names}
         size = max(1, len(names))
-        found.append(Turns(kinds, size, _sources(spec, probe, side.family, size), wanted))
+        found.append(Turns(kinds, size, _sources(spec, probe, side.family, size), wanted, side.family))
     return found
 
 
@@ -256,9 +288,10 @@ def _find_unseen(proving: Proving, places: Sequence[str]) -> None:
         return
     held = proving.held()
     holder = held.get(master(spec, held)) if held else None
-    seen = reach.Seen(proof.rows, holder, proving.given.counts, places)
     reached = {(label(row), row["real_server"]) for row in proof.rows}
     for number, side in enumerate(spec.sides):
+        kept = {source: one for turns in proving.turns.values() for source, one in turns[number].kept.items()}
+        seen = reach.Seen(proof.rows, holder, proving.given.counts, places, kept)
         wanted = {one for turns in proving.turns.values() for one in turns[number].wanted}
         proof.unseen += reach.unseen(spec, side.family, sorted(wanted - reached), seen)
     for one in proof.unseen:

@@ -1,4 +1,4 @@
-"""Which real servers no session reached, and why: said honestly, because persistence decides who gets where.
+"""Which real servers no session reached, why, until when: said honestly, because persistence decides who gets where.
 
 A client keeps its real server while persistence lasts, so another server is only seen from another source address.
 """
@@ -6,14 +6,14 @@ A client keeps its real server while persistence lasts, so another server is onl
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from ipaddress import ip_address, ip_network
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from lbftp.core.observe.ipvs import Destination, Service, fwmark
 from lbftp.core.observe.observed import Observed
 from lbftp.core.sessions import label
 from lbftp.core.spec import ClusterSpec, Family
+from lbftp.core.templates import Kept, client
 
 # How many addresses a sentence names.
 _SHOWN: Final = 4
@@ -21,12 +21,16 @@ _SHOWN: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """A real server that no session of a kind reached. `planned`: it has weight 0, so nobody was to reach it."""
+    """A real server that no session of a kind reached. `planned`: it has weight 0, so nobody was to reach it.
+
+    `seconds`: until persistence lets the first of the places' addresses go; 0 where that is not known, or not why.
+    """
 
     kind: str
     real_server: str
     reason: str
     planned: bool = False
+    seconds: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -35,21 +39,22 @@ class Unseen:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What decides whether a server can be reached: the sessions' rows, the router that holds the VIP (None: it was
-    not looked at, or none does), connections by real server's address there, and who made sessions."""
+    not looked at, or none does), connections by real server's address there, who made sessions, and the places'
+    addresses that persistence keeps somewhere by now, whether they had sessions or not."""
 
     rows: Sequence[Mapping[str, Any]]
     holder: Observed | None
     connections: Mapping[str, int]
     places: Sequence[str]
+    kept: Mapping[str, Kept] = field(default_factory=dict)
 
 
 def clients(spec: ClusterSpec, family: Family, sources: Iterable[str]) -> list[str]:
     """Of `sources` those that persistence takes for different clients, in their order; all without persistence."""
-    prefix = spec.persistence_granularity if family == 4 else spec.persistence_granularity6
-    found: dict[Any, str] = {}
+    found: dict[str, str] = {}
     for source in sources:
-        count = source and spec.persistence_timeout
-        found.setdefault(ip_network(f"{ip_address(source)}/{prefix}", strict=False) if count else source, source)
+        known = client(spec, family, source) if source and spec.persistence_timeout else source
+        found.setdefault(known, source)
     return list(found.values())
 
 
@@ -57,17 +62,46 @@ def unseen(spec: ClusterSpec, family: Family, missing: Iterable[tuple[str, str]]
     """`missing` are (kind, real server) that no session reached; servers with weight 0 are told as well."""
     idle = [s.name for s in spec.servers(family) if not s.weight]
     planned = [Unseen("", name, f"{name} has weight 0: it takes no new clients.", planned=True) for name in idle]
-    return planned + [Unseen(kind, name, _reason(spec, family, kind, name, seen)) for kind, name in missing]
+    return planned + [_unseen(spec, family, kind, name, seen) for kind, name in missing]
 
 
-def _reason(spec: ClusterSpec, family: Family, kind: str, name: str, seen: Seen) -> str:
+def _unseen(spec: ClusterSpec, family: Family, kind: str, name: str, seen: Seen) -> Unseen:
+    if reason := _known(spec, family, kind, name, seen):
+        return Unseen(kind, name, reason)
+    if seen.kept and spec.persistence_timeout:
+        seconds = min(one.seconds for one in seen.kept.values())
+        return Unseen(kind, name, _until(spec, family, name, seen, seconds), seconds=seconds)
+    return Unseen(kind, name, _by_chance(spec, family, kind, name, seen))
+
+
+def _known(spec: ClusterSpec, family: Family, kind: str, name: str, seen: Seen) -> str:
+    """A reason that is not persistence; '' if there is none."""
     address = next((str(s.at(family)) for s in spec.servers(family) if s.name == name), "")
     service = seen.holder.services.get(fwmark(spec.mark, family)) if seen.holder else None
     if seen.holder and service and (why := _out(seen.holder.router, service, name, address, seen.connections)):
         return why
     mine = [row for row in seen.rows if label(row) == kind and row.get("real_server")]
-    if not mine:
-        return "No router's table had these sessions any more, so nobody can tell which real server they were given to."
+    if mine:
+        return ""
+    return "No router's table had these sessions any more, so nobody can tell which real server they were given to."
+
+
+def _until(spec: ClusterSpec, family: Family, name: str, seen: Seen, seconds: int) -> str:
+    """By the routers' table: who is kept where, how long, and what that means for the server."""
+    used = {str(row.get("client") or row.get("source")) for row in seen.rows}
+    order = sorted(seen.kept.items(), key=lambda item: (item[1].seconds, item[0]))
+    texts = [f"{who}{'' if who in used else ' (not tried)'} on {k.server} for {k.seconds} s" for who, k in order]
+    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return (
+        f"Persistence keeps {', '.join(texts[:_SHOWN])}{more}{_grain(spec, family)}: {name} can be reached "
+        f"in {seconds} s at the earliest, or from more source addresses of {' and '.join(seen.places)}."
+    )
+
+
+def _by_chance(spec: ClusterSpec, family: Family, kind: str, name: str, seen: Seen) -> str:
+    """Where nothing is known of who is kept where."""
+    service = seen.holder.services.get(fwmark(spec.mark, family)) if seen.holder else None
+    mine = [row for row in seen.rows if label(row) == kind and row.get("real_server")]
     got = ", ".join(f"{row.get('client') or row.get('source')} on {row['real_server']}" for row in mine[:_SHOWN])
     more = f" and {len(mine) - _SHOWN} more" if len(mine) > _SHOWN else ""
     who = " and ".join(seen.places)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final
 
+from lbftp.core.observe import connections
+from lbftp.core.observe.connections import Entry
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.spec import ClusterSpec
 
@@ -55,33 +56,22 @@ class Table:
     forgets: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    port: int
-    client_port: int
-    vip: str
-    server: str
-    state: str
-    seconds: int
-    tcp: bool
-
-
 def read(spec: ClusterSpec, answer: str) -> Table:
     """What `PROGRAM` printed on a router of the cluster. Raises ObserveError."""
     parts = answer.split(f"{_MARK}\n")
     if len(parts) != 3:
         raise ObserveError("/proc/net/ip_vs_conn", "the answer is cut off")
-    entries = [entry for line in parts[0].splitlines()[1:] if (entry := _entry(line)) is not None]
+    table = list(connections.entries(parts[0]))
     names = {str(a): s.name for s in spec.real_servers for a in (s.address, s.address6) if a is not None}
-    left = {s.name: _left(spec, [e for e in entries if names.get(e.server) == s.name]) for s in spec.real_servers}
+    left = {s.name: _left(spec, [e for e in table if names.get(e.server) == s.name]) for s in spec.real_servers}
     vips = [f" {side.vip}/" for side in spec.sides]
     return Table(left, any(vip in parts[1] for vip in vips), parts[2].strip() == "1")
 
 
-def _left(spec: ClusterSpec, entries: Iterable[_Entry]) -> Left:
+def _left(spec: ClusterSpec, entries: Iterable[Entry]) -> Left:
     """Only what came to this cluster: another one of the same router may use the same servers."""
     vips = {str(side.vip) for side in spec.sides}
-    marks = {str(IPv4Address(spec.mark)), str(IPv6Address(spec.mark << 96))}
+    marks = connections.mark_addresses(spec.mark)
     here = [e for e in entries if e.vip in (vips if e.client_port else marks | vips)]
     open_ = [e for e in here if e.tcp and e.client_port and e.state in _OPEN]
     templates = [e for e in here if not e.client_port]
@@ -106,27 +96,3 @@ def together(tables: Iterable[Table]) -> Table:
 
 def _much(left: Left) -> tuple[int, int, int]:
     return left.sessions, left.transfers, left.clients
-
-
-def _entry(line: str) -> _Entry | None:
-    """A line of the table; None for what is no line of it (other protocols' words)."""
-    words = line.split()
-    if len(words) < 9:
-        return None
-    try:
-        return _Entry(
-            port=int(words[4], 16),
-            client_port=int(words[2], 16),
-            vip=_address(words[3]),
-            server=_address(words[5]),
-            state=words[7],
-            seconds=int(words[8]),
-            tcp=words[0] == "TCP",
-        )
-    except ValueError as error:
-        raise ObserveError("/proc/net/ip_vs_conn", f"not a connection: {line[:80]!r}") from error
-
-
-def _address(text: str) -> str:
-    """Eight hexadecimal digits, or an IPv6 address as it is."""
-    return str(ip_address(text) if ":" in text else IPv4Address(int(text, 16)))

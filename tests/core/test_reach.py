@@ -10,6 +10,7 @@ import pytest
 from lbftp.core.observe.ipvs import Destination, Service
 from lbftp.core.observe.observed import Observed
 from lbftp.core.reach import Seen, clients, unseen
+from lbftp.core.templates import Kept
 from tests.core.cases import GUIDE, guide, pair
 
 ROWS: tuple[dict[str, Any], ...] = (
@@ -57,6 +58,20 @@ def test_what_the_router_has_comes_first(
     destinations: tuple[Destination, ...], connections: dict[str, int], words: str
 ) -> None:
     assert words in reason(holder(*destinations), connections=connections)
+
+
+def test_what_the_router_keeps_is_said_with_the_time_that_is_left() -> None:
+    kept = {"192.0.2.50": Kept("ftp1", 359), "192.0.2.51": Kept("ftp1", 120)}
+    seen = Seen(ROWS, holder(server(11), server(12)), {}, ["client"], kept)
+    (found,) = unseen(GUIDE, 4, MISSING, seen)
+    assert found.reason == (
+        "Persistence keeps 192.0.2.51 (not tried) on ftp1 for 120 s, 192.0.2.50 on ftp1 for 359 s: ftp2 can be reached "
+        "in 120 s at the earliest, or from more source addresses of client."
+    )
+    assert (found.seconds, found.to_json()["seconds"]) == (120, 120)
+    # What the router has of the server itself comes first.
+    (out,) = unseen(GUIDE, 4, MISSING, dataclasses.replace(seen, holder=holder(server(11))))
+    assert ("not in rotation" in out.reason, out.seconds) == (True, 0)
 
 
 def test_sessions_that_no_router_knew_of_are_not_put_down_to_persistence() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
@@ -17,25 +18,63 @@ from lbftp.core.observe.errors import ObserveError
 PROGRAM: Final = "cat /proc/net/ip_vs_conn\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the table, its addresses in their usual short form. `client_port` 0 is a persistence template; the VIP
+    of a mark service's template is the mark (see `mark_addresses`). `seconds` are left until it is forgotten."""
+
+    tcp: bool
+    client: str
+    client_port: int
+    vip: str
+    port: int
+    server: str
+    state: str
+    seconds: int
+
+
+def entries(text: str) -> Iterator[Entry]:
+    """All lines below the head; what is no line of the table (other protocols' words) is left out.
+
+    Raises ObserveError for one that cannot be read.
+    """
+    for line in text.splitlines()[1:]:
+        words = line.split()
+        if len(words) > 8:
+            try:
+                yield _entry(words)
+            except ValueError as error:
+                raise ObserveError("/proc/net/ip_vs_conn", f"not a connection: {line[:80]!r}") from error
+
+
+def _entry(words: list[str]) -> Entry:
+    protocol, client, client_port, vip, port, server, _, state, seconds = words[:9]
+    return Entry(
+        protocol == "TCP",
+        address_of(client),
+        int(client_port, 16),
+        address_of(vip),
+        int(port, 16),
+        address_of(server),
+        state,
+        int(seconds),
+    )
+
+
 def servers(text: str) -> dict[tuple[str, int], str]:
     """(client address, client port) -> real server's address, for TCP connections; persistence templates (no client
-    port) are left out. Addresses have their usual short form."""
-    return {(client, port): server for client, port, server in _connections(text)}
+    port) are left out."""
+    return {(one.client, one.client_port): one.server for one in entries(text) if one.tcp and one.client_port}
 
 
 def counts(text: str) -> dict[str, int]:
     """Real server's address -> how many TCP connections were given to it."""
-    return dict(Counter(server for _, _, server in _connections(text)))
+    return dict(Counter(one.server for one in entries(text) if one.tcp and one.client_port))
 
 
-def _connections(text: str) -> Iterator[tuple[str, int, str]]:
-    for line in text.splitlines()[1:]:
-        words = line.split()
-        if len(words) > 6 and words[0] == "TCP" and words[2] != "0000":
-            try:
-                yield address_of(words[1]), int(words[2], 16), address_of(words[5])
-            except ValueError as error:
-                raise ObserveError("/proc/net/ip_vs_conn", f"not a connection: {line[:80]!r}") from error
+def mark_addresses(mark: int) -> frozenset[str]:
+    """What stands for the VIP in templates of a mark service, over either IP version (ip_vs_sched_persist)."""
+    return frozenset({str(IPv4Address(mark)), str(IPv6Address(mark << 96))})
 
 
 def address_of(text: str) -> str:
