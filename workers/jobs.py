@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from lbftp.core.checks import check, sessions
 from lbftp.core.findings import Finding, needs_repair
 from lbftp.core.importing import propose
 from lbftp.core.job import Access, Job
+from lbftp.core.machines import of_a_machine
 from lbftp.core.observe.observed import Observed
 from lbftp.core.plan import Plan, plan
 from lbftp.core.problem import errors
@@ -104,7 +106,7 @@ def verify(job: Job, report: Report, limits: Limits) -> Outcome:
     # How long everything took beside how long the sessions alone did.
     times = {"connect": connecting, "look": looking.seconds, "sessions": proof.seconds}
     seconds = {name: round(t, 2) for name, t in {**times, "total": time.monotonic() - began}.items()}
-    result = {**seen(spec, observed, found), **proof.to_json(), "seconds": seconds}
+    result = {**seen(spec, observed, found), **proof.to_json(), "servers": servers.rows, "seconds": seconds}
     bad = [f for f in found if f.severity == "error"]
     if job.probes and (proof.failures or not proof.rows):
         return Outcome("failed", in_words(proof), result)
@@ -143,9 +145,11 @@ def comply(job: Job, report: Report, limits: Limits) -> Outcome:
             observed = look(pair)
         found = check(spec, observed) + servers.findings()
     if not job.reapply or not needs_repair(found):
-        return _reported(found, observed, job, report)
-    made = plan(spec, observed)
-    return _repaired(found, made, Rollout(job, spec, made, observed, report, limits))
+        outcome = _reported(found, observed, job, report)
+    else:
+        made = plan(spec, observed)
+        outcome = _repaired(found, made, Rollout(job, spec, made, observed, report, limits))
+    return replace(outcome, result={**outcome.result, "servers": servers.rows})
 
 
 def _reported(found: list[Finding], observed: Mapping[str, Observed], job: Job, report: Report) -> Outcome:
@@ -172,14 +176,19 @@ def _repaired(found: list[Finding], made: Plan, rollout: Rollout) -> Outcome:
         )
     left = {(f.code, f.router, f.what) for f in check(spec, rollout.after)}
     looked_at = {"", *rollout.after}
-    rows = [
-        {**f.to_json(), "repaired": f.router in looked_at and (f.code, f.router, f.what) not in left} for f in found
-    ]
+    rows = [{**f.to_json(), "repaired": _gone(f, left, looked_at)} for f in found]
     for finding, row in zip(found, rows, strict=True):
         report.finding(finding, repaired=row["repaired"])
     result = {**seen(spec, rollout.after), "findings": rows, **rollout.proof.to_json()}
     steps = sum(len(r.steps) for r in made.routers)
     return Outcome("succeeded", f"{len(found)} findings, put right in {steps} steps.", result)
+
+
+def _gone(finding: Finding, left: Collection[tuple[str, str, str]], looked_at: Collection[str]) -> bool:
+    """Whether it was there before and is not any more. What is on a server's own machine nobody put right."""
+    if of_a_machine(finding.to_json()) or finding.router not in looked_at:
+        return False
+    return (finding.code, finding.router, finding.what) not in left
 
 
 def _target(job: Job) -> Access:

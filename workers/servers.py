@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from lbftp.core.findings import Finding
 from lbftp.core.job import Access, Job
+from lbftp.core.machines import looked_at
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.ftp_host import FtpHost, ftp_host
 from lbftp.core.observe.ftp_host_program import program
@@ -22,22 +23,27 @@ LOOK: Final = ("servers", "Look at the real servers")
 
 
 class Servers:
-    """A look at all of a job's real servers that goes on. `findings` belongs to the thread that reports."""
+    """A look at all of a job's real servers that goes on. `findings` belongs to the thread that reports; `rows` are
+    which servers it saw, for the result, once it was asked."""
 
     def __init__(self, job: Job, report: Report, futures: Mapping[str, Future[FtpHost]]) -> None:
         self._job, self._report, self._futures = job, report, futures
+        self.rows: list[dict[str, Any]] = []
 
     def findings(self) -> list[Finding]:
         """Waits for the looks. A server that cannot be looked at is a note: nothing is known of it."""
         if not self._futures:
             return []
         hosts: dict[str, FtpHost] = {}
+        reasons: dict[str, str] = {}
         with self._report.doing(PAIR, *LOOK):
             for name, future in self._futures.items():
                 try:
                     hosts[name] = future.result()
                 except WorkError as error:
+                    reasons[name] = str(error)
                     self._report.note("warning", f"The real server {name} was not looked at: {error}")
+        self.rows = looked_at(hosts, reasons)
         return host_findings(spec_of(self._job), hosts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from lbftp.changes.machines import Machine, machines
 from lbftp.changes.models import ChangeRequest
 from lbftp.clusters.models import Cluster
 from lbftp.core.spec import ClusterSpec, RealServerSpec, SpecError, from_json
@@ -17,10 +18,12 @@ _WAITING: Final = (C.PLANNING, C.PROPOSED, C.APPROVED, C.STALE, C.APPLYING)
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One real server as it is applied; `drain` is the one that goes on."""
+    """One real server as it is applied; `drain` is the one that goes on, `machine` what was last found there, None
+    where no server's machine is looked at."""
 
     spec: RealServerSpec
     drain: Drain | None
+    machine: Machine | None = None
 
     @property
     def name(self) -> str:
@@ -65,6 +68,11 @@ class Standing:
         return {"address": "", "address6": "", **found}
 
     @property
+    def machines(self) -> bool:
+        """Whether there is anything to tell of servers' own machines."""
+        return any(s.machine for s in self.servers)
+
+    @property
     def drained(self) -> list[Server]:
         return [s for s in self.servers if s.drain]
 
@@ -75,11 +83,12 @@ def standing(cluster: Cluster) -> Standing:
     if spec is None:
         return Standing(cluster, (), "", (), None)
     drains = {d.server: d for d in Drain.objects.filter(cluster=cluster, ended_at=None).select_related("started_by")}
+    found = machines(cluster, [s.name for s in spec.real_servers])
     marked = cluster.changes.filter(params__has_key="day_two").select_related("author", "revision", "cluster__applied")
     sorry = " and ".join(str(a) for a in (spec.sorry_server.address, spec.sorry_server.address6) if a is not None)
     return Standing(
         cluster,
-        tuple(Server(s, drains.get(s.name)) for s in spec.real_servers),
+        tuple(Server(s, drains.get(s.name), found.get(s.name)) for s in spec.real_servers),
         sorry,
         tuple(marked.filter(state__in=_WAITING).defer("plan")[:8]),
         _undoable(cluster),
