@@ -24,7 +24,7 @@ LAYERS = [
     ("specs", r"lbftp\.clusters\.specs"),
     ("access", r"lbftp\.accounts\.access"),
     ("publish", r"lbftp\.live\.publish"),
-    ("services", r"lbftp\.\w+\.services(\..*)?|lbftp\.changes\.(errors|approvals)"),
+    ("services", r"lbftp\.\w+\.services(\..*)?|lbftp\.changes\.(errors|approvals|cron)"),
     ("faces", r"lbftp\..*"),
     ("remote", r"workers\.remote"),
     ("here", r"workers\.here"),

@@ -24,13 +24,14 @@ _PAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`name` and `url` are of the thing; `url` is '' if it is gone."""
+    """`name` and `url` are of the thing; `url` is '' if it is gone. `look` is how `new` is drawn."""
 
     row: Transition
     name: str
     url: str
     old: str
     new: str
+    look: str
 
 
 def entries(rows: Sequence[Transition]) -> list[Entry]:
@@ -49,10 +50,11 @@ def _name(thing: ChangeRequest | Run | Cluster | Drain) -> str:
 
 def _entry(row: Transition, name: str | None) -> Entry:
     words = dict(_MODELS[row.subject].State.choices)
-    return Entry(
-        row,
+    about = (
         name or f"{row.subject} {row.subject_id}, removed",
         reverse(_PAGES[row.subject], args=[row.subject_id]) if name else "",
-        words.get(row.old, row.old),
-        words.get(row.new, row.new),
     )
+    if row.subject == "cluster" and row.old == row.new:
+        # No state moved: how the cluster is dealt with was changed.
+        return Entry(row, *about, "", "Setting changed", "info")
+    return Entry(row, *about, words.get(row.old, row.old), words.get(row.new, row.new), row.new)

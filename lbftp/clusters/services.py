@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 
 from lbftp.accounts.models import Role, Team
 from lbftp.accounts.services import require
+from lbftp.changes import states
 from lbftp.changes.errors import Invalid, Refused
 from lbftp.clusters.drafts import DRAFT_FIELDS, complete
 from lbftp.clusters.models import Cluster
@@ -64,8 +65,12 @@ def save_draft(  # noqa: PLR0913 - the form's fields
         row.name, row.comment, row.draft = name, comment, draft
         row.probe_account, row.probe_path = probe_account, probe_path
         row.probe_worker, row.probe_upload_folder = probe_worker, probe_upload_folder
+        settings = _settings(row, guard_seconds=guard_seconds, confirm_by_hand=confirm_by_hand) if row.pk else ""
         row.guard_seconds, row.confirm_by_hand = guard_seconds, confirm_by_hand
-        return _store(row, hosts, user if changed else None)
+        saved = _store(row, hosts, user if changed else None)
+        if settings:
+            states.left(saved, saved.state, saved.state, user=user, reason=settings)
+        return saved
 
 
 def load(*, user: User, team: Team, data: object) -> Cluster:
@@ -116,8 +121,23 @@ def set_approvals_required(*, user: User, cluster: Cluster, number: int) -> None
         raise Invalid.at(
             "approvals_required", f"{number} is not from 1 to 20.", "Every change needs one approval at least."
         )
+    with transaction.atomic():
+        row = Cluster.objects.select_for_update().get(pk=cluster.pk)
+        if row.approvals_required != number:
+            reason = f"A change needs {number} approvals; before: {row.approvals_required}."
+            states.left(row, row.state, row.state, user=user, reason=reason)
+        Cluster.objects.filter(pk=row.pk).update(approvals_required=number)
     cluster.approvals_required = number
-    cluster.save(update_fields=["approvals_required"])
+
+
+def _settings(row: Cluster, *, guard_seconds: int, confirm_by_hand: bool) -> str:
+    """What changes of how changes are secured, in sentences; '' if nothing does. None of it is in a revision."""
+    words = []
+    if row.confirm_by_hand != confirm_by_hand:
+        words.append("A person confirms each change." if confirm_by_hand else "No person confirms changes any more.")
+    if row.guard_seconds != guard_seconds:
+        words.append(f"Routers put back after {guard_seconds} s what nobody confirms; before: {row.guard_seconds} s.")
+    return " ".join(words)
 
 
 def _check(name: str, comment: str, draft: dict[str, Any]) -> None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice, takewhile
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import cron_descriptor
-from cronsim import CronSim, CronSimError
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
 from lbftp.accounts.models import Role
 from lbftp.accounts.services import require
+from lbftp.changes import cron as times
 from lbftp.changes.errors import Invalid
 from lbftp.changes.models import Run
 from lbftp.changes.services import comply
@@ -110,37 +109,16 @@ def _hindrance(cluster: Cluster) -> str:
 
 def _due_between(policy: Policy, first: datetime, now: datetime) -> list[datetime]:
     """Due times from `first` to `now`, oldest first, the newest `MOST_MISSED` + 1 of them; `first` if there is none."""
-    # The iterator leaves out its start: a second later, so that a due time of `now` itself is found.
-    backwards = CronSim(policy.cron, _local(policy, now + timedelta(seconds=1)), reverse=True)
-    times = (t.astimezone(UTC) for t in backwards)
-    found = list(islice(takewhile(lambda t: t >= first, times), MOST_MISSED + 1))
+    backwards = (t.astimezone(UTC) for t in times.times_back(policy.cron, policy.time_zone, now))
+    found = list(islice(takewhile(lambda t: t >= first, backwards), MOST_MISSED + 1))
     return found[::-1] or [first]
 
 
 def _times(policy: Policy, after: datetime) -> Iterator[datetime]:
-    return iter(CronSim(policy.cron, _local(policy, after)))
-
-
-def _local(policy: Policy, moment: datetime) -> datetime:
-    zone = UTC if policy.time_zone == "UTC" else ZoneInfo(policy.time_zone)
-    return moment.astimezone(zone)
+    return times.times(policy.cron, policy.time_zone, after)
 
 
 def _check(cron: str, time_zone: str, action: str) -> None:
-    try:
-        ZoneInfo(time_zone)
-    except (ValueError, OSError, KeyError) as error:
-        raise Invalid.at(
-            "time_zone", f"{time_zone[:40]!r} is not a time zone.", "Use one such as Europe/Berlin."
-        ) from error
     if action not in Policy.Action.values:
         raise Invalid.at("action", f"{action[:40]!r} is not an action.", f"Use {' or '.join(Policy.Action.values)}.")
-    remedy = "Use five fields: minute hour day-of-month month day-of-week, such as */15 * * * *."
-    if len(cron.split()) != 5 or len(cron) > 100:
-        raise Invalid.at("cron", f"{cron[:60]!r} has not five fields.", remedy)
-    try:
-        next(CronSim(cron, timezone.now()))
-    except CronSimError as error:
-        raise Invalid.at("cron", f"{error} in {cron[:60]!r}.", remedy) from error
-    except StopIteration as error:
-        raise Invalid.at("cron", f"{cron[:60]!r} never comes.", remedy) from error
+    times.check(cron, time_zone, example="*/15 * * * *")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from lbftp.changes import approvals
 from lbftp.changes.machines import Machine, machines
 from lbftp.changes.models import ChangeRequest
 from lbftp.clusters.models import Cluster
@@ -52,13 +53,28 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A day-two change under way. `excuse`: why nobody else has to approve it just now; '' if somebody has to."""
+
+    change: ChangeRequest
+    excuse: str
+
+    @property
+    def words(self) -> str:
+        """What it waits for."""
+        if self.change.state == C.PROPOSED and self.excuse:
+            return "planned, an operator may apply it"
+        return self.change.get_state_display().lower()
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """`waiting`: day-two changes that are under way; `undoable`: the last one, if a click can undo it."""
 
     cluster: Cluster
     servers: tuple[Server, ...]
     sorry: str
-    waiting: tuple[ChangeRequest, ...]
+    waiting: tuple[Waiting, ...]
     undoable: ChangeRequest | None
 
     @property
@@ -90,7 +106,7 @@ def standing(cluster: Cluster) -> Standing:
         cluster,
         tuple(Server(s, drains.get(s.name), found.get(s.name)) for s in spec.real_servers),
         sorry,
-        tuple(marked.filter(state__in=_WAITING).defer("plan")[:8]),
+        tuple(Waiting(c, approvals.excuse(c)) for c in marked.filter(state__in=_WAITING).defer("plan")[:8]),
         _undoable(cluster),
     )
 

@@ -15,6 +15,7 @@ from lbftp.clusters.models import Cluster
 from lbftp.clusters.overview import OPEN_STATES
 from lbftp.compliance.page import Look, past
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
+from lbftp.proofs.models import Rest
 
 S = Cluster.State
 _URGENCY: Final = (S.FAILED, S.DRIFTED, S.APPLYING, S.UNKNOWN, S.IN_STEP)
@@ -22,7 +23,8 @@ _URGENCY: Final = (S.FAILED, S.DRIFTED, S.APPLYING, S.UNKNOWN, S.IN_STEP)
 
 @dataclass(frozen=True, slots=True)
 class ClusterRow:
-    """`routers`: name and role, '' where nobody knows who is master. `up` counts real servers proven in every mode."""
+    """`routers`: name and role, '' where nobody knows who is master; `resting`: those of them in maintenance. `up`
+    counts real servers proven in every mode."""
 
     cluster: Cluster
     routers: list[tuple[str, str]]
@@ -31,6 +33,7 @@ class ClusterRow:
     proof: proofs.Proof
     looks: list[Look]
     open_change: ChangeRequest | None
+    resting: list[Rest]
 
     @property
     def summary(self) -> str:
@@ -79,7 +82,8 @@ def fleet(user: User) -> Fleet:
     changes = access.visible(user, ChangeRequest).filter(state__in=OPEN_STATES).defer("plan")
     newest = {change.cluster_id: change for change in changes.order_by("pk")}
     going_on = access.visible(user, Run.objects.select_related("cluster", "started_by").defer("result"))
-    rows = [_row(c, proven[c.pk], looks[c.pk], newest.get(c.pk)) for c in clusters]
+    resting = _resting(clusters)
+    rows = [_row(c, proven[c.pk], looks[c.pk], newest.get(c.pk), resting.get(c.team_id, {})) for c in clusters]
     return Fleet(
         # What needs somebody comes first; the sort keeps names in order within a state.
         rows=sorted(rows, key=lambda row: _URGENCY.index(row.cluster.state)),
@@ -100,7 +104,17 @@ def waiting_for(user: User) -> list[ChangeRequest]:
     return [change for change in others if (change.pk, change.plan_digest) not in decided]
 
 
-def _row(cluster: Cluster, proof: proofs.Proof, looks: list[Look], change: ChangeRequest | None) -> ClusterRow:
+def _resting(clusters: list[Cluster]) -> dict[int, dict[str, Rest]]:
+    """Routers in maintenance by team and name, in one query."""
+    found: dict[int, dict[str, Rest]] = {}
+    for rest in Rest.objects.filter(router__team__in={c.team_id for c in clusters}).select_related("router"):
+        found.setdefault(rest.router.team_id, {})[rest.router.name] = rest
+    return found
+
+
+def _row(
+    cluster: Cluster, proof: proofs.Proof, looks: list[Look], change: ChangeRequest | None, resting: dict[str, Rest]
+) -> ClusterRow:
     names = [item["name"] for item in cluster.draft.get("routers", [])]
     roles = {True: "MASTER", False: "BACKUP"}
     servers = [item["name"] for item in cluster.draft.get("real_servers", [])]
@@ -112,6 +126,7 @@ def _row(cluster: Cluster, proof: proofs.Proof, looks: list[Look], change: Chang
         proof=proof,
         looks=looks,
         open_change=change,
+        resting=[resting[name] for name in names if name in resting],
     )
 
 

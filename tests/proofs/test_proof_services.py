@@ -200,3 +200,20 @@ def test_a_router_of_which_nobody_knows_may_be_brought_back(ready: World) -> Non
     finished(services.apply_change(user=ready.bob, change=back), master="r1")
     with pytest.raises(Refused, match="not in maintenance"):
         proposing.maintain(user=ready.bob, cluster=ready.cluster, router="r1", out=False)
+
+
+def settings_rows(world: World) -> list[tuple[str, str]]:
+    """(who, what) of settings that were changed, in order."""
+    rows = Transition.objects.filter(subject="cluster", subject_id=world.cluster.pk).select_related("user")
+    return [(str(row.user), row.reason) for row in rows if row.old == row.new]
+
+
+def test_every_change_of_a_window_leaves_a_row(ready: World) -> None:
+    windows.set_window(user=ready.alice, cluster=ready.cluster, **NIGHT)
+    windows.set_window(user=ready.alice, cluster=ready.cluster, **NIGHT)
+    windows.set_window(user=ready.alice, cluster=ready.cluster, **{**NIGHT, "enabled": False})
+    first = "30 2 * * 0 (Europe/Berlin) for 90 minutes"
+    assert settings_rows(ready) == [
+        ("alice", f"Maintenance window: {first}."),
+        ("alice", f"Maintenance window: {first}, switched off. Before: {first}."),
+    ]

@@ -108,3 +108,14 @@ def test_viewers_have_no_buttons(running: World, browse: As) -> None:
 
 def test_before_anything_is_applied_the_page_says_so(world: World, browse: As) -> None:
     assert "Nothing of this cluster is applied yet" in text(browse(world.bob).get(url(world)))
+
+
+def test_what_operators_may_do_alone_does_not_wait_for_approval(running: World, browse: As) -> None:
+    change = acting.drain(user=running.bob, cluster=running.cluster, server="ftp1")
+    planned(change.runs.get())
+    assert "Drain ftp1</a>: waiting for approval" in text(browse(running.bob).get(url(running)))
+    acting.allow_operators(user=running.alice, cluster=running.cluster, alone=True)
+    page = text(browse(running.bob).get(url(running)))
+    assert "Drain ftp1</a>: planned, an operator may apply it" in page
+    assert "operators of web may do these alone" in page
+    assert "waiting for approval" not in page.partition('id="day-two"')[2]

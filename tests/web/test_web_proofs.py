@@ -146,3 +146,14 @@ def test_what_people_typed_is_escaped(ready: World, browse: As) -> None:
         page = shown(browse, ready, url)
         assert "<img src=x" not in page
         assert "&lt;img src=x" in page
+
+
+def test_the_fleet_says_that_a_router_is_in_maintenance(world: World, browse: As) -> None:
+    page = browse(world.victor).get(reverse("home")).content.decode()
+    assert "in maintenance" not in page
+    Rest.objects.create(router=world.r2, by=world.alice, reason="New disk")
+    for address in (reverse("home"), reverse("home-live")):
+        page = browse(world.victor).get(address).content.decode()
+        assert '<span class="state warn ">' in page.partition('class="rest"')[2].partition("</a>")[0]
+        assert "r2 in maintenance" in page
+        assert "New disk" in page

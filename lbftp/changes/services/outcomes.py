@@ -160,7 +160,9 @@ def _see(cluster: Cluster, state: str, run: Run) -> None:
 
 def _restore_state(cluster: Cluster, reason: str) -> None:
     """Back to what the cluster was before the apply that did nothing."""
-    before = Transition.objects.filter(subject="cluster", subject_id=cluster.pk, new=S.APPLYING).last()
+    moves = Transition.objects.filter(subject="cluster", subject_id=cluster.pk, new=S.APPLYING)
+    # Rows from a state to itself are settings that were changed meanwhile.
+    before = moves.exclude(old=S.APPLYING).last()
     if cluster.state == S.APPLYING:
         states.move(cluster, S.APPLYING, before.old if before else S.UNKNOWN, reason=reason, state_at=timezone.now())
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 
 from lbftp.accounts.models import Role
 from lbftp.accounts.services import require
+from lbftp.changes import cron as times
+from lbftp.changes import states
 from lbftp.changes.errors import Invalid
 from lbftp.changes.models import ChangeRequest
 from lbftp.clusters.models import Cluster
@@ -30,7 +30,20 @@ def set_window(  # noqa: PLR0913 - the form's fields
     cron = " ".join(cron.split())
     _check(cron, minutes, time_zone)
     values = {"cron": cron, "minutes": minutes, "time_zone": time_zone, "enabled": enabled}
-    return Window.objects.update_or_create(cluster=cluster, defaults=values)[0]
+    with transaction.atomic():
+        row = Cluster.objects.select_for_update().get(pk=cluster.pk)
+        before = window_of(row)
+        window = Window.objects.update_or_create(cluster=row, defaults=values)[0]
+        if before is None or _words(before) != _words(window):
+            was = f" Before: {_words(before)}." if before else ""
+            states.left(row, row.state, row.state, user=user, reason=f"Maintenance window: {_words(window)}.{was}")
+    return window
+
+
+def _words(window: Window) -> str:
+    """Everything that was set, in short."""
+    off = "" if window.enabled else ", switched off"
+    return f"{window.cron} ({window.time_zone}) for {window.minutes} minutes{off}"
 
 
 def window_of(cluster: Cluster) -> Window | None:
@@ -41,20 +54,18 @@ def open_until(window: Window | None, now: datetime) -> datetime | None:
     """When the window that is open at `now` closes; None if none is open."""
     if window is None or not window.enabled:
         return None
-    # The iterator leaves out its start: a second later, so that the very minute of opening is found.
-    latest = next(CronSim(window.cron, _local(window, now + timedelta(seconds=1)), reverse=True), None)
+    latest = next(times.times_back(window.cron, window.time_zone, now), None)
     if latest is None:
         return None
-    end: datetime = latest.astimezone(UTC) + timedelta(minutes=window.minutes)
-    return end.astimezone(_zone(window)) if now < end else None
+    end = latest.astimezone(UTC) + timedelta(minutes=window.minutes)
+    return end.astimezone(latest.tzinfo) if now < end else None
 
 
 def opens_next(window: Window | None, now: datetime) -> datetime | None:
     """When the window opens next, in its own zone."""
     if window is None or not window.enabled:
         return None
-    times: Iterator[datetime] = CronSim(window.cron, _local(window, now))
-    return next(times, None)
+    return next(times.times(window.cron, window.time_zone, now), None)
 
 
 def excuse(change: ChangeRequest, now: datetime | None = None) -> str:
@@ -69,30 +80,8 @@ def excuse(change: ChangeRequest, now: datetime | None = None) -> str:
     return f"The maintenance window of {change.cluster} is open until {until:%H:%M} ({until.tzname()})."
 
 
-def _zone(window: Window) -> ZoneInfo:
-    return ZoneInfo(window.time_zone)
-
-
-def _local(window: Window, moment: datetime) -> datetime:
-    return moment.astimezone(_zone(window))
-
-
 def _check(cron: str, minutes: int, time_zone: str) -> None:
-    try:
-        ZoneInfo(time_zone)
-    except (ValueError, OSError, KeyError) as error:
-        raise Invalid.at(
-            "time_zone", f"{time_zone[:40]!r} is not a time zone.", "Use one such as Europe/Berlin."
-        ) from error
     low, high = WINDOW_MINUTES
     if not low <= minutes <= high:
         raise Invalid.at("minutes", f"{minutes} is too short or too long.", f"Use {low} to {high} minutes.")
-    remedy = "Use five fields: minute hour day-of-month month day-of-week, such as 0 2 * * 0."
-    if len(cron.split()) != 5 or len(cron) > 100:
-        raise Invalid.at("cron", f"{cron[:60]!r} has not five fields.", remedy)
-    try:
-        next(CronSim(cron, timezone.now()))
-    except CronSimError as error:
-        raise Invalid.at("cron", f"{error} in {cron[:60]!r}.", remedy) from error
-    except StopIteration as error:
-        raise Invalid.at("cron", f"{cron[:60]!r} never comes.", remedy) from error
+    times.check(cron, time_zone, example="0 2 * * 0")
