@@ -1,13 +1,8 @@
-"""A process that plays the worker through the services, told what to do line by line (JSON in, JSON out).
-
-`python -m tests.browser.actor` with a site's environment; see Actor in conftest.py.
-"""
+"""A process that plays the worker through the services; see the site in conftest.py."""
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from typing import Any
 
 import django
@@ -19,6 +14,7 @@ from lbftp.changes import services  # noqa: E402
 from lbftp.changes.services import events, runs  # noqa: E402
 from lbftp.core.job import Event, Job  # noqa: E402
 from tests import worlds  # noqa: E402
+from tests.insider import serve  # noqa: E402
 
 
 class Stage:
@@ -62,13 +58,5 @@ class Stage:
         return {}
 
 
-def main() -> None:
-    stage = Stage()
-    for line in sys.stdin:
-        values = json.loads(line)
-        answer = getattr(stage, values.pop("do"))(**values)
-        print(json.dumps(answer), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(Stage())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from ops import stack as sites
 from ops.places import ROOT, free_port
 from ops.readiness import ask
 from tests.conftest import start_redis
+from tests.insider import Insider
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -66,29 +66,10 @@ class Person:
         return page
 
 
-class Actor:
-    """A process that works through the services as a worker does: one JSON line in, one out (see actor.py)."""
-
-    def __init__(self, env: dict[str, str]) -> None:
-        argv = [sys.executable, "-m", "tests.browser.actor"]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(argv, cwd=ROOT, env=env, stdin=pipe, stdout=pipe, text=True)
-
-    def do(self, what: str, **values: Any) -> Any:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"do": what, **values}) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
-
-    def stop(self) -> None:
-        self._process.communicate(timeout=20)
-
-
 @dataclass
 class Site:
     base: str
-    actor: Actor
+    actor: Insider
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +85,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     subprocess.run([*manage, "migrate", "--verbosity", "0"], cwd=ROOT, env=env, check=True)
     server = [sys.executable, "-m", "uvicorn", "lbftp.asgi:application", "--port", str(port), "--log-level", "warning"]
     web = subprocess.Popen(server, cwd=ROOT, env=env)
-    actor = Actor(env)
+    actor = Insider("tests.browser.actor", env)
     try:
         base = f"http://127.0.0.1:{port}"
         _wait_for(base)

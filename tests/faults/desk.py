@@ -1,13 +1,8 @@
-"""A process of a site that does what people do there, told line by line (JSON in, JSON out).
-
-`python -m tests.faults.desk` with a site's environment; see Site in site.py.
-"""
+"""A process of a site that does what people do there; see Desk in site.py."""
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import time
 from typing import Any
 
@@ -23,6 +18,7 @@ from lbftp.changes.services import decisions, requests  # noqa: E402
 from lbftp.clusters.models import Cluster  # noqa: E402
 from lbftp.inventory import services as inventory  # noqa: E402
 from ops.demo import scene  # noqa: E402
+from tests.insider import serve  # noqa: E402
 
 GUARD = 150
 _ENDED = (Run.State.SUCCEEDED, Run.State.FAILED, Run.State.ERRORED, Run.State.CANCELLED)
@@ -90,13 +86,5 @@ def ended(run: Run, patience: float = 600) -> Run:
     return run
 
 
-def main() -> None:
-    desk = Desk()
-    for line in sys.stdin:
-        values = json.loads(line)
-        answer = getattr(desk, values.pop("do"))(**values)
-        print(json.dumps(answer), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(Desk())

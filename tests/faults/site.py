@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,34 +12,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from ops import processes
-from ops.places import ROOT
 from ops.stack import Stack
 from tests.faults.faults import Place
+from tests.insider import Insider
 
 ENDED: Final = ("succeeded", "failed", "errored", "cancelled")
 _DONE: Final = """select count(*) from changes_runevent where run_id = ? and kind = 'step' and router = ?
 and json_extract(data, '$.id') = ? and json_extract(data, '$.state') = 'done'"""
 
 
-class Desk:
+class Desk(Insider):
     """The process in which people act (see desk.py)."""
 
     def __init__(self, env: dict[str, str]) -> None:
-        argv = [sys.executable, "-m", "tests.faults.desk"]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(argv, cwd=ROOT, env=env, stdin=pipe, stdout=pipe, text=True)
-
-    def do(self, what: str, **values: Any) -> Any:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"do": what, **values}) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        assert line, f"the desk broke at {what}; its words are on standard error"
-        return json.loads(line)
-
-    def stop(self) -> None:
-        self._process.communicate(timeout=20)
+        super().__init__("tests.faults.desk", env)
 
 
 @dataclass(frozen=True, slots=True)
