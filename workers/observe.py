@@ -16,7 +16,7 @@ from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.observed import Observed
 from lbftp.core.observe.program import program
 from lbftp.core.spec import ClusterSpec
-from lbftp.core.templates import Kept
+from lbftp.core.templates import Templates
 from workers.errors import WorkError
 from workers.remote import Limits, Remote, connect
 
@@ -60,13 +60,13 @@ def look_at(name: str, remote: Remote) -> Observed:
         raise WorkError(f"{name}: its answer is not understood: {error}") from error
 
 
-def kept(spec: ClusterSpec, pair: Pair) -> dict[str, Kept]:
-    """Where persistence keeps which clients now, by the router that has them. {}: none, or it cannot be told."""
+def kept(spec: ClusterSpec, pair: Pair) -> Templates:
+    """Where persistence keeps which clients now, by the router that has them. Empty where it cannot be told."""
     answers = each(pair, lambda _name, remote: remote.run(templates.PROGRAM))
     try:
         return templates.together(templates.read(spec, a.out.decode("ascii", "replace")) for a in answers.values())
     except ObserveError:
-        return {}
+        return Templates()
 
 
 @dataclass(slots=True)

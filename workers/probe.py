@@ -70,7 +70,8 @@ class Proof:
 class Turns:
     """One IP version of the cluster from one place: source addresses that are left, (kind, server) not yet seen.
 
-    `kept` are those addresses, left or not, that persistence keeps on a server.
+    `kept` are those addresses, left or not, that persistence keeps on a server. `rotation` are the servers that new
+    clients may be given to, None where that is not known.
     """
 
     kinds: list[dict[str, Any]]
@@ -79,6 +80,7 @@ class Turns:
     wanted: set[tuple[str, str]]
     family: Family = 4
     kept: Mapping[str, Kept] = field(default_factory=dict)
+    rotation: frozenset[str] | None = None
     begun: bool = False
 
     @property
@@ -94,8 +96,14 @@ class Turns:
         return [{"source": source, "kinds": self.kinds} for source in now]
 
     def _turn(self) -> list[str]:
-        """Addresses that may show a server that was not seen; to begin with any, since a proof needs sessions."""
-        found = templates.turn(self.sources, self.kept, {server for _, server in self.wanted}, self.size)
+        """Addresses that may show a server that was not seen; to begin with any, since a proof needs sessions.
+
+        One that is not in rotation nobody can reach. Trying would only tie more addresses to the others, so that it
+        stays out of reach for a while after it has come back.
+        """
+        wanted = {server for _, server in self.wanted}
+        near = wanted if self.rotation is None else wanted & self.rotation
+        found = templates.turn(self.sources, self.kept, near, self.size if near == wanted else len(near))
         return found if found or self.begun else self.sources[: self.size]
 
 
@@ -160,16 +168,17 @@ def prove(  # noqa: PLR0913 - everything that a proof has to do with
 
 
 def _learn(proving: Proving) -> None:
-    """Where persistence keeps the places' addresses now: earlier sessions' time may be over, new ones' has begun."""
+    """What the router has now: earlier sessions' time may be over, new ones' has begun, a server came or went."""
     if not proving.spec.persistence_timeout or not proving.pair:
         return
-    table = kept(proving.spec, proving.pair)
+    known = kept(proving.spec, proving.pair)
     rows = proving.proof.rows
     for place, all_ in proving.turns.items():
         used = {row["client"] for row in rows if row["place"] == place}
         for turns in all_:
             here = [one for one in (*turns.sources, *used) if (":" in one) == (turns.family == 6)]
-            turns.kept = templates.kept(proving.spec, turns.family, here, table)
+            turns.kept = templates.kept(proving.spec, turns.family, here, known.of)
+            turns.rotation = known.rotation.get(turns.family)
 
 
 def _left(proving: Proving, place: Place) -> bool:

@@ -21,16 +21,24 @@ ANOTHER = "IP  C0000234 0000 0000001F 0000 0A00320B 0000 ASSURED         216\n"
 STRANGER = "IP  C0000235 0000 00000015 0000 0A003263 0000 ASSURED         216\n"
 SESSION = "TCP C0000236 B8C3 C0000264 0015 0A00320B 0015 ESTABLISHED     898\n"
 MASTER = "3: eth1    inet 192.0.2.100/32 scope global eth1\n"
+SERVICES = (
+    "-A -f 21 -s wlc -p 360\n-a -f 21 -r 10.0.50.11:0 -m -w 1\n-a -f 21 -r 10.0.50.12:0 -m -w 0\n"
+    "-A -f 31 -s wlc -p 360\n-a -f 31 -r 10.0.50.12:0 -m -w 1\n"
+)
 BACKUP = "3: eth1    inet 192.0.2.3/24 scope global eth1\n"
 
 
-def router(*lines: str, addresses: str = MASTER, spec: ClusterSpec = GUIDE) -> templates.Templates:
-    return templates.read(spec, f"{HEAD}{''.join(lines)}{templates._MARK}\n{addresses}")
+def router(
+    *lines: str, addresses: str = MASTER, spec: ClusterSpec = GUIDE, services: str = SERVICES
+) -> templates.Templates:
+    mark = f"{templates._MARK}\n"
+    found = templates.read(spec, f"{HEAD}{''.join(lines)}{mark}{addresses}{mark}{services}")
+    assert found is not None
+    return found
 
 
 def test_only_the_cluster_s_templates_are_taken() -> None:
     one = router(FIRST, SECOND, SIX, ANOTHER, STRANGER, SESSION)
-    assert one.master
     assert one.of == {
         "192.0.2.50": Kept("ftp1", 216),
         "192.0.2.51": Kept("ftp2", 58),
@@ -40,14 +48,23 @@ def test_only_the_cluster_s_templates_are_taken() -> None:
 
 
 def test_the_router_that_has_the_clients_counts() -> None:
-    old = router(SECOND.replace("0A00320C", "0A00320B"), addresses=BACKUP)
-    assert not old.master
-    assert templates.together([old, router(SECOND)]) == {"192.0.2.51": Kept("ftp2", 58)}
-    assert templates.together([old]) == {}
+    mark = f"{templates._MARK}\n"
+    old = templates.read(GUIDE, f"{HEAD}{FIRST}{mark}{BACKUP}{mark}{SERVICES}")
+    assert old is None
+    assert templates.together([old, router(SECOND)]).of == {"192.0.2.51": Kept("ftp2", 58)}
+    assert templates.together([old]) == templates.Templates()
+
+
+def test_servers_with_a_weight_in_the_cluster_s_service_are_in_rotation() -> None:
+    assert router(services=SERVICES).rotation == {4: {"ftp1"}}
+    assert router(services=SERVICES.replace("-w 0", "-w 1")).rotation == {4: {"ftp1", "ftp2"}}
+    assert router(services="").rotation == {}
+    assert templates.together([router(), None]).rotation == {4: {"ftp1"}}
 
 
 def test_a_table_that_is_not_there_or_cut_off() -> None:
-    assert templates.read(GUIDE, f"{templates._MARK}\n{MASTER}").of == {}
+    mark = f"{templates._MARK}\n"
+    assert templates.read(GUIDE, f"{mark}{MASTER}{mark}") == templates.Templates()
     with pytest.raises(ObserveError, match="cut off"):
         templates.read(GUIDE, HEAD + FIRST)
     with pytest.raises(ObserveError, match="not a connection"):

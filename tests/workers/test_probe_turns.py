@@ -65,6 +65,26 @@ def test_the_only_address_makes_its_sessions_wherever_it_is_kept() -> None:
         assert one.over
 
 
+def test_a_server_that_is_out_of_rotation_ties_no_more_addresses_to_the_other() -> None:
+    """As it was met: a verification while one server was out used all eight, and for six minutes none could see it."""
+    one = turns({}, *SOURCES)
+    one.rotation = frozenset({"ftp1"})
+    assert sources(one) == [SOURCES[0]]
+    one.kept = {SOURCES[0]: FTP1}
+    seen(one, "ftp1")
+    assert (one.over, len(one.sources)) == (True, 7)
+    # It is back: an address that is kept nowhere can see it.
+    one.rotation = frozenset({"ftp1", "ftp2"})
+    assert sources(one) == [SOURCES[1], SOURCES[2]]
+
+
+def test_sessions_are_made_although_no_server_is_in_rotation() -> None:
+    one = turns({}, *SOURCES)
+    one.rotation = frozenset()
+    assert sources(one) == [SOURCES[0], SOURCES[1]]
+    assert one.over
+
+
 def test_without_persistence_the_same_address_is_tried_several_times() -> None:
     one = turns({}, persistence_timeout=0)
     assert sources(one) == ["", ""]
