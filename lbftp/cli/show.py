@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from lbftp.changes import approvals
+from lbftp.changes.machines import machines
 from lbftp.changes.models import ChangeRequest, Run
 from lbftp.changes.view_of_run import fold
 from lbftp.clusters.models import Cluster
+from lbftp.proofs.services import rests
 
 
 def cluster_data(cluster: Cluster) -> dict[str, Any]:
-    """State, what is applied and what is open."""
+    """State, what is applied, what is open, which routers rest, and what was found on FTP servers' machines."""
     open_changes = cluster.changes.exclude(state__in=(ChangeRequest.State.APPLIED, ChangeRequest.State.REJECTED))
     return {
         "cluster": cluster.name,
@@ -25,12 +27,33 @@ def cluster_data(cluster: Cluster) -> dict[str, Any]:
         "applied": cluster.applied.number if cluster.applied else None,
         "changes": [{"change": c.pk, "title": c.title, "state": c.state} for c in open_changes],
         "runs": [run_line(r) for r in cluster.runs.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING))],
+        "maintenance": _resting(cluster),
+        "servers": _servers(cluster),
     }
+
+
+def _resting(cluster: Cluster) -> list[dict[str, Any]]:
+    names = [str(item["name"]) for item in cluster.draft.get("routers", [])]
+    found = sorted(rests.resting(cluster.team, names).items())
+    return [{"router": name, "since": rest.since, "reason": rest.reason} for name, rest in found]
+
+
+def _servers(cluster: Cluster) -> list[dict[str, Any]]:
+    """[] where no server's machine is looked at. `run` is the look."""
+    names = [str(item["name"]) for item in cluster.draft.get("real_servers", [])]
+    return [
+        {"server": name, "state": one.state[1], "run": one.run, "findings": list(one.findings), "reason": one.reason}
+        for name, one in machines(cluster, names).items()
+    ]
 
 
 def cluster_text(data: dict[str, Any]) -> str:
     applied = f"r{data['applied']}" if data["applied"] else "nothing"
     lines = [f"{data['cluster']:<16}  {data['state']:<8}  VIP {data['vip'] or '-'}  applied: {applied}"]
+    lines += [f"  {r['router']} in maintenance since {r['since']:%Y-%m-%d %H:%M} UTC" for r in data["maintenance"]]
+    lines += [
+        f"  {s['server']}: {s['state']} on its machine (run {s['run']})" for s in data["servers"] if s["findings"]
+    ]
     lines += [f"  change #{c['change']} {c['state']}: {c['title']}" for c in data["changes"]]
     lines += [f"  run {r['run']} {'dry run' if r['dry'] else r['kind']} {r['state']}" for r in data["runs"]]
     return "\n".join(lines)

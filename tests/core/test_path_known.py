@@ -334,6 +334,7 @@ def test_a_redirected_session_needs_forwarding_as_any_other() -> None:
     ("2121-2130", ("", 2121)),
     ("", ("", 0)),
     ("10.0.50.0/24", ("10.0.50.0/24", 0)),
+    ("10.0.50.11/32", ("10.0.50.11", 0)),
 ])  # fmt: skip
 def test_where_a_rule_sends_packets(text: str, expected: tuple[str, int]) -> None:
     assert destination(text) == expected

@@ -78,6 +78,8 @@ def _redirect(ports: Ports, where: str, rule: Line, whose: Callable[[str], str])
 
 def destination(text: str) -> tuple[str, int]:
     """(address, port) of what a rule names: the first of ranges; '' and 0 for what it does not name."""
+    # NETMAP names networks; one of a single address is that.
+    text = text.removesuffix("/32").removesuffix("/128")
     try:
         return str(ip_address(text)), 0
     except ValueError:
