@@ -83,7 +83,7 @@ def why(spec: ClusterSpec, row: Row, observed: Pair, servers: Sequence[FtpServer
         _of_the_way(spec, row, found)
         or _of_vrrp(spec, row, holders)
         or _of_its_settings(spec, row, holders, works)
-        or _of_doubt(found)
+        or _of_doubt(row, found)
         or _of_the_server(spec, row, holders, works)
     )
 
@@ -134,8 +134,10 @@ def _of_the_way(spec: ClusterSpec, row: Row, found: Sequence[tuple[str, Predicti
     return Why(False, f"{prediction.reason}{_landed(row)}", _at(name, prediction))
 
 
-def _of_doubt(found: Sequence[tuple[str, Prediction]]) -> Why | None:
-    """Nothing known stops it, and there is a rule on its way that may."""
+def _of_doubt(row: Row, found: Sequence[tuple[str, Prediction]]) -> Why | None:
+    """Nothing known stops it, and there is a rule on its way that may. A session that came to its server passed it."""
+    if row.get("real_server") and not _in_data(row):
+        return None
     for name, one in found:
         hop = next((hop for hop in one.hops if hop.outcome == "unknown"), None)
         if hop is not None:

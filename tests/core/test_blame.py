@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from lbftp.core.blame import ACCOUNT, NETWORK, VRRP, disagreement, why
-from lbftp.core.observe import iptables
+from lbftp.core.observe import iptables, nftables
 from lbftp.core.observe.observed import Observed
 from tests.core.cases import GUIDE, pair
 
@@ -200,3 +201,25 @@ def test_a_rule_that_takes_the_ports_elsewhere_is_named_and_no_server_is(
         why(GUIDE, failed, broken(nat_rule("-d 192.0.2.99/32 -p tcp -j DNAT --to-destination 10.0.50.11"))).hop
         != found.hop
     )
+
+
+def test_a_rule_that_is_not_understood_is_named_unless_the_session_got_past_it() -> None:
+    """nftables beside: whether it drops ours cannot be told."""
+    match = {"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "@bad"}}
+    base = {
+        "family": "ip",
+        "table": "site",
+        "name": "in",
+        "type": "filter",
+        "hook": "input",
+        "prio": 0,
+        "policy": "accept",
+    }
+    rule = {"family": "ip", "table": "site", "chain": "in", "expr": [match, {"drop": None}]}
+    table = {"family": "ip", "name": "site"}
+    listed = nftables.parse(json.dumps({"nftables": [{"table": table}, {"chain": base}, {"rule": rule}]}))
+    odd = broken(lambda one: dataclasses.replace(one, nft=listed))
+    found = why(GUIDE, row(real_server=""), odd)
+    assert (found.works, found.hop) == (None, f"{MASTER}, nftables ip site in")
+    assert "ip saddr @bad drop" in found.reason
+    assert why(GUIDE, row(error="refused"), odd).hop == "real server ftp1"

@@ -258,7 +258,8 @@ R1 = pair("applied")["r1"]
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(
     ["*filter", "*mangle", "*nat", ":INPUT DROP [0:0]", "-A INPUT", "-A PREROUTING", "-A POSTROUTING", "-A X", "-j X", "-j MARK",
-     "--set-mark 21", "--set-xmark x", "--mark z", "--dport 1:2", "--dport x", "-s 1.2.3.4", "-s ?", "! -i", "-j RETURN", "--ctstate", "\n"]
+     "--set-mark 21", "--set-xmark x", "--mark z", "--dport 1:2", "--dport x", "-s 1.2.3.4", "-s ?", "! -i", "-j RETURN", "--ctstate", "\n",
+     "-j DNAT", "--to-destination 10.0.50.11:21", "--to-destination [x", "-j REDIRECT", "--to-ports 2121"]
 )).map(" ".join))  # fmt: skip
 def test_any_rules_that_can_be_read_give_a_state(text: str) -> None:
     try:
