@@ -47,7 +47,8 @@ class Instance:
 class FtpHost:
     """An FTP server's machine. `gateways` are the default routes' next hops; `sysctls` 'INTERFACE.KEY' -> value;
     `full` maps mounted folders to the percentage in use. `active` are the daemons whose unit is active, `listening`
-    every TCP port that anybody listens at, `account` whether root looked."""
+    every TCP port that anybody listens at, `root` whether root looked, `reloadable` units of FTP daemons that systemd
+    can have read their files again."""
 
     name: str
     hostname: str
@@ -61,6 +62,7 @@ class FtpHost:
     sysctls: Mapping[str, str]
     full: Mapping[str, int]
     root: bool
+    reloadable: frozenset[str] = frozenset()
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def holds(self, address: Address) -> tuple[str, ...]:
@@ -81,6 +83,7 @@ def ftp_host(name: str, answer: bytes) -> FtpHost:
     platform, pretty = facts.os_release(text["os"])
     files = files_of(parts)
     units = dict(line.split(" ", 1) for line in text.get("units", "").splitlines() if " " in line)
+    reloads = text.get("reloads", "").splitlines()
     return FtpHost(
         name=name,
         hostname=text.get("host", "").strip(),
@@ -94,6 +97,7 @@ def ftp_host(name: str, answer: bytes) -> FtpHost:
         sysctls=dict(line.split(" ", 1) for line in text.get("sysctl", "").splitlines() if " " in line),
         full=dict(_disks(text.get("disk", ""))),
         root=text.get("uid", "").strip() == "0",
+        reloadable=frozenset(n for n, _, can in (x.partition(" ") for x in reloads) if can == "CanReload=yes"),
         files=files,
     )
 

@@ -35,7 +35,11 @@ done >units
 sed -n 's/.*(("\(vsftpd\|proftpd\|pure-ftpd\)[^"]*",pid=\([0-9]*\),.*/\1 \2/p' listening | sort -u >found
 while read -r name pid; do
   unit=$(sed -n 's#.*/\([^/]*\.service\)$#\1#p' "/proc/$pid/cgroup" 2>/dev/null | head -n 1)
-  enabled=; [ -z "$unit" ] || enabled=$(systemctl is-enabled "$unit" 2>/dev/null)
+  enabled=
+  if [ -n "$unit" ]; then
+    enabled=$(systemctl is-enabled "$unit" 2>/dev/null)
+    printf '%s %s\n' "$unit" "$(systemctl show -p CanReload "$unit" 2>/dev/null)" >>reloads
+  fi
   command=$(tr '\0\n' '  ' <"/proc/$pid/cmdline" | cut -c1-500)
   printf '%s %s %s %s %s \n' "$name" "$pid" "${{unit:--}}" "${{enabled:--}}" "$command"
 done <found >processes

@@ -12,8 +12,8 @@ from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.ftpd import FtpServer, Ports, port_number, ports
 from lbftp.core.spec import FAMILIES, Family
 
-_WORD: Final = re.compile(r'"((?:\\.|[^"\\])*)"|(\S+)')
-_BLOCK: Final = re.compile(r"<(/?)\s*([A-Za-z]+)\s*([^>]*)>?\s*")
+WORD: Final = re.compile(r'"((?:\\.|[^"\\])*)"|(\S+)')
+BLOCK: Final = re.compile(r"<(/?)\s*([A-Za-z]+)\s*([^>]*)>?\s*")
 _DURATION: Final = re.compile(r"([0-9]{1,9})([hms]?)", re.IGNORECASE)
 _CLOCK: Final = re.compile(r"([0-9]{1,4}):([0-9]{1,2}):([0-9]{1,2})")
 _ON: Final = frozenset({"on", "yes", "true", "1"})
@@ -54,10 +54,10 @@ def proftpd(text: str) -> tuple[FtpServer, ...]:
     """
     reading = _Reading()
     for number, line in _lines(text):
-        if block := _BLOCK.fullmatch(line):
+        if block := BLOCK.fullmatch(line):
             _enter_or_leave(reading, block, number)
         else:
-            _take(reading, _words(line))
+            _take(reading, words(line))
     if reading.blocks:
         raise ObserveError("proftpd.conf", f"<{reading.blocks[-1][0]}> is never closed")
     common = {name: words for block in reading.common for name, words in block.own.items()}
@@ -93,15 +93,15 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
             yield number, whole
 
 
-def _take(reading: _Reading, words: list[str]) -> None:
-    if reading.here is None or not words:
+def _take(reading: _Reading, found: list[str]) -> None:
+    if reading.here is None or not found:
         return
-    name = words[0].lower()
+    name = found[0].lower()
     if name == "include":
-        reading.included += words[1:2]
+        reading.included += found[1:2]
     if name == "tlsoptions":
-        reading.here.own.setdefault(name, []).extend(words[1:])
-    reading.here.own.setdefault(name, words[1:])
+        reading.here.own.setdefault(name, []).extend(found[1:])
+    reading.here.own.setdefault(name, found[1:])
 
 
 def _enter_or_leave(reading: _Reading, block: re.Match[str], number: int) -> None:
@@ -122,14 +122,18 @@ def _inside(reading: _Reading, name: str, argument: str) -> _Scope | None:
     if name == "global":
         reading.common.append(_Scope("Global"))
         return reading.common[-1]
-    taken = {"ifmodule": not argument.startswith("!"), "ifdefine": argument.startswith("!")}
-    return reading.here if taken.get(name) else None
+    return reading.here if taken(name, argument) else None
 
 
-def _words(line: str) -> list[str]:
+def taken(name: str, argument: str) -> bool:
+    """Whether a block only says on what its lines depend, and they are read as if it were so."""
+    return argument.startswith("!") == (name == "ifdefine") if name in {"ifmodule", "ifdefine"} else False
+
+
+def words(line: str) -> list[str]:
     """Words, quoted ones without their quotes; one that begins with '#' begins a comment."""
     found: list[str] = []
-    for match in _WORD.finditer(line):
+    for match in WORD.finditer(line):
         if match[2] is not None and match[2].startswith("#"):
             break
         found.append(match[2] if match[2] is not None else match[1])

@@ -11,7 +11,7 @@ from lbftp.core.promise import data_port
 from lbftp.core.spec import ClusterSpec, cluster_name
 
 HEADER: Final = (
-    "# These lines come from lbftp, which never writes here: what the LVS routers need.",
+    "# These lines come from lbftp: what the LVS routers need.",
     "# Cluster: {name} (on the command line: manage.py lbftp status {name})",
 )
 # vsftpd.conf(5): idle_session_timeout is 300 s by default.

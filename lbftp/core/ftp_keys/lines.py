@@ -1,0 +1,39 @@
+"""What the editors of all daemons share: options with the values that they need, and words that are safe in a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+# Option as the daemon spells it -> its value, None for one that must not be there.
+Wanted = Mapping[str, str | None]
+
+_OPTION: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")
+_VALUE: Final = re.compile(r"[A-Za-z0-9.:]{1,40}( [A-Za-z0-9.:]{1,40})?")
+# What splits lines elsewhere than at a line feed: a file with one of these is not edited.
+_ODD: Final = re.compile("[\0\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+
+
+class Unsettable(Exception):
+    """An option cannot be set by a program here; the message is the reason, as the end of a sentence."""
+
+
+def checked(wanted: Wanted) -> Wanted:
+    """`wanted`, in which nothing can end a line or begin another option. Raises ValueError."""
+    for option, value in wanted.items():
+        if not _OPTION.fullmatch(option) or (value is not None and not _VALUE.fullmatch(value)):
+            raise ValueError(f"{option[:40]!r} cannot be set to {(value or '')[:40]!r}")
+    return wanted
+
+
+def plain(text: str) -> str:
+    """`text`, whose lines end in line feeds and nothing else. Raises Unsettable."""
+    if _ODD.search(text):
+        raise Unsettable("the file has carriage returns or other characters that are no plain text")
+    return text
+
+
+def appended(text: str, line: str) -> str:
+    """`text` with `line` at its end; a last line that had no end gets one."""
+    return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{line}\n"

@@ -1,0 +1,266 @@
+"""Setting keys of an FTP server's own files, as one program on that server: judge, keep a copy, write, restart, listen.
+
+The program goes on when the connection is cut, and takes its way back by itself when a step fails: a worker that dies
+leaves a daemon that runs with the old text or with the new one. What it kept stays in a folder of its own, with a program
+`restore` that also a person may run.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from lbftp.core.ftp_keys import Edit, InstanceKeys, ServerKeys
+from lbftp.core.ftp_keys.plan import KEEP, LISTEN, judge_id, renew_id, texts, write_id
+from lbftp.core.observe.ftp_files import OPTIONS
+from lbftp.core.program.shell import PRELUDE, argv, program
+from lbftp.core.steps import sha256
+
+HOME: Final = "/var/lib/lbftp/servers"
+KEPT: Final = 20
+RESTORE: Final = "restore"
+LOCK: Final = "lock"
+_LOCK_FILE: Final = "/run/lbftp-servers.lock"
+# All waits of one program and of its way back; the machine's own `timeout` stops it later than that.
+SECONDS: Final = 420
+
+_WORDS: Final = r"""
+# harmless: an error's words without lines that might show what a file has in them.
+harmless() { grep -viE 'pass|secret|sql|ldap|radius|auth|cred|token' | tail -n 15; }
+
+# spare: a port that nobody listens at, above those that the kernel gives away by itself.
+spare() {
+  port=61021
+  while [ "$port" -lt 61121 ]; do
+    [ -n "$(ss -Htln "sport = :$port")" ] || { echo "$port"; return 0; }
+    port=$((port + 1))
+  done
+  echo "no port from 61021 on is free"; return 1
+}
+
+# tried PORT COMMAND...: whether a daemon in the foreground comes to listen there; it is ended again.
+tried() {
+  wanted=$1; shift
+  "$@" >"$work/said" 2>&1 </dev/null 9>&- &
+  trial=$!; tries=0; result=1
+  while [ "$tries" -lt 40 ]; do
+    if [ -n "$(ss -Htln "sport = :$wanted")" ]; then result=0; break; fi
+    kill -0 "$trial" 2>/dev/null || break
+    tries=$((tries + 1)); sleep 0.25
+  done
+  kill "$trial" 2>/dev/null; wait "$trial" 2>/dev/null
+  [ "$result" -eq 0 ] || { harmless <"$work/said"; echo "the daemon does not start with the new text; nothing was changed"; }
+  return "$result"
+}
+
+# renew UNIT HOW: a unit that may be reloaded and does not run is started.
+renew() {
+  if [ "$2" = reload ] && systemctl is-active -q "$1"; then timeout 60 systemctl reload "$1" 9>&-
+  else timeout 90 systemctl restart "$1" 9>&-; fi
+}
+
+# listens DAEMON PORT...: whether the daemon itself does, at all of them.
+listens() {
+  daemon=$1; shift
+  for port; do ss -Htlnp "sport = :$port" | grep -q "((\"$daemon" || return 1; done
+}
+
+# awaited DAEMON PORT...: waits until it listens, and goes on to: a daemon that cannot go on ends a moment later.
+awaited() {
+  tries=0; steady=0
+  while [ "$tries" -lt 60 ]; do
+    if listens "$@"; then steady=$((steady + 1)); else steady=0; fi
+    [ "$steady" -lt 4 ] || return 0
+    tries=$((tries + 1)); sleep 0.5
+  done
+  name=$1; shift
+  echo "$name does not listen at port $* within 30 s"
+  return 1
+}
+"""
+
+# The folder's copies are the old text; a file that is neither old nor new is somebody else's work by now.
+_BACK: Final = r"""
+failed=0
+# former NUMBER PATH BEFORE AFTER
+former() {
+  now=$(digest "$2")
+  [ "$now" = "$3" ] && return 0
+  [ "$now" = "$4" ] || { echo "$2 was changed by somebody meanwhile: it is left as it is"; return 1; }
+  if [ "$3" = absent ]; then rm -f "$2"; return; fi
+  place=$(readlink -f "$2") && new=$(mktemp "${place%/*}/.lbftp.XXXXXX") || return 1
+  if cp -p "$here/files/$1" "$new" && sync "$new" && mv -f "$new" "$place"; then :
+  else rm -f "$new"; cp -p "$here/files/$1" "$place" || return 1; fi
+  if command -v restorecon >/dev/null; then restorecon "$place"; fi
+}
+"""
+
+
+def judge(found: ServerKeys, token: str) -> str:
+    """The program that only has the daemons judge the new text: nothing is changed."""
+    return program(_judged(found.keys), token, before=f"{_WORDS}{_WORK}")
+
+
+def set_keys(found: ServerKeys, name: str, token: str) -> str:
+    """The program that sets them. `name` is that of the folder with the way back, below HOME."""
+    folder = _folder(name)
+    bodies = {LOCK: _locked(), **_judged(found.keys), KEEP: _keep(found, folder)}
+    bodies |= {write_id(e.path): _write(e) for e in texts(found.keys).values()}
+    bodies |= {renew_id(n): _renew(keys, "reload" if keys.reload else "restart") for n, keys in enumerate(found.keys)}
+    bodies[LISTEN] = "\n".join(
+        [*(f"{_awaited(keys)} || return 1" for keys in found.keys), f'echo set >"{folder}/state"']
+    )
+    return program(bodies, token, before=f"{_WORDS}{_WORK}{_UNDO.format(folder=folder, restore=RESTORE)}")
+
+
+def put_back(name: str, token: str) -> str:
+    """The program that puts back what the folder `name` keeps; nothing where there is no such folder."""
+    folder = _folder(name)
+    body = f'[ ! -e "{folder}/{RESTORE}" ] || sh "{folder}/{RESTORE}"'
+    return program({LOCK: _locked(), RESTORE: body}, token)
+
+
+def ask_state(name: str) -> str:
+    """The program that waits until no other works on the server, and says what became of the folder `name`: nothing,
+    or one of begun, set, restored, failed."""
+    return f"""{PRELUDE}
+do_lock() {{ {_locked()}
+}}
+do_lock >&2 || exit 3
+cat "{_folder(name)}/state" 2>/dev/null || :
+"""
+
+
+_WORK: Final = r"""
+work=$(mktemp -d -p /run 2>/dev/null || mktemp -d) || exit 97
+chmod 0700 "$work"
+trap 'rm -rf "$work"' EXIT
+"""
+# Ended by a signal is ended by a step that failed. What the way back says belongs to a step of its own.
+_UNDO: Final = r"""
+undo() {{
+  code=$?
+  trap - EXIT
+  rm -rf "$work"
+  if [ "$code" -eq 0 ] || [ "$(cat "{folder}/state" 2>/dev/null)" != begun ]; then exit "$code"; fi
+  printf '@lbftp %s start %s\n' "$token" {restore}
+  sh "{folder}/{restore}" 2>&1; result=$?
+  printf '@lbftp %s end %s %s\n' "$token" {restore} "$result"
+  exit 3
+}}
+trap undo EXIT
+trap 'exit 4' TERM INT
+"""
+
+
+def _folder(name: str) -> str:
+    """The folder, in which nothing has to be quoted. ValueError for a name that is none."""
+    if not name.replace("-", "").replace(".", "").replace("_", "").isalnum() or not name.isascii() or ".." in name:
+        raise ValueError(f"{name[:40]!r} is not a name")
+    return f"{HOME}/{name}"
+
+
+def _locked() -> str:
+    """The lock is this program's until it ends, whatever it starts."""
+    return f"""exec 9>{_LOCK_FILE}
+flock -w 300 9 && return 0
+echo "another program of lbftp's works on this server still"
+return 1"""
+
+
+def _judged(keys: Sequence[InstanceKeys]) -> dict[str, str]:
+    return {judge_id(number): _judge(one) for number, one in enumerate(keys)}
+
+
+def _judge(one: InstanceKeys) -> str:
+    if one.instance.daemon == "proftpd":
+        return f"""umask 077
+printf %s {shlex.quote(one.candidate)} >"$work/new" || return 1
+proftpd -t -c "$work/new" >"$work/said" 2>&1 && return 0
+harmless <"$work/said"; echo "ProFTPD refuses the new text; nothing was changed"
+return 1"""
+    if one.instance.config == OPTIONS:
+        return _judge_folder(one)
+    text = shlex.quote(one.edits[0].after)
+    new = f'umask 077\nprintf %s {text} >"$work/new" && port=$(spare) || return 1\n'
+    if one.instance.daemon == "vsftpd":
+        return f'{new}tried "$port" vsftpd "$work/new" -olisten_port="$port" -obackground=NO'
+    more = r"printf '\nBind ,%s\nDaemonize no\nPIDFile %s\n' " + '"$port" "$work/pid" >>"$work/new"'
+    return f'{new}{more}\ntried "$port" pure-ftpd "$work/new"'
+
+
+def _judge_folder(one: InstanceKeys) -> str:
+    """Debian's wrapper reads its folder and no other, so it sees a copy of it there, in a mount namespace of its own."""
+    writes = "\n".join(
+        f'printf %s {shlex.quote(e.after)} >"$work/conf/"{shlex.quote(e.path.rpartition("/")[2])} || return 1'
+        for e in one.edits
+    )
+    return f"""umask 077
+cp -Rp {OPTIONS} "$work/conf" && port=$(spare) || return 1
+{writes}
+unshare --mount sh -c 'mount --bind "$1" {OPTIONS} && pure-ftpd-wrapper --show-options' - "$work/conf" \\
+  >"$work/options" 2>"$work/said" || {{ harmless <"$work/said"; echo "the wrapper refuses the new options"; return 1; }}
+tried "$port" pure-ftpd $(cat "$work/options") -S ",$port" -g "$work/pid\""""
+
+
+def _keep(found: ServerKeys, folder: str) -> str:
+    """Copies, the way back, and the mark that from here on there is something to put back."""
+    edits = list(texts(found.keys).values())
+    copies = [
+        f'cp -p "$(readlink -f {shlex.quote(e.path)})" "$folder/files/{number}" &&'
+        for number, e in enumerate(edits)
+        if e.before is not None
+    ]
+    return "\n".join(
+        [
+            f"folder={folder}",
+            '[ ! -e "$folder" ] || { echo "$folder is there already"; return 1; }',
+            '(umask 077 && mkdir -p "$folder/files") &&',
+            *(f"[ {_digest(e)} = {_before(e)} ] || {{ {_changed(e)} }} &&" for e in edits),
+            *copies,
+            f'put "$folder/{RESTORE}" {shlex.quote(_restore(found, edits))} 0700 && echo begun >"$folder/state" &&',
+            f'ls -1dt {HOME}/*/ | tail -n +{KEPT + 1} | while read -r old; do rm -rf "$old"; done',
+        ]
+    )
+
+
+def _digest(edit: Edit) -> str:
+    return f'"$(digest {shlex.quote(edit.path)})"'
+
+
+def _before(edit: Edit) -> str:
+    return "absent" if edit.before is None else sha256(edit.before)
+
+
+def _changed(edit: Edit) -> str:
+    text = f"{edit.path} was changed by somebody since the plan was made: plan again"
+    return f'rm -rf "$folder"; echo {shlex.quote(text)}; return 1;'
+
+
+def _write(edit: Edit) -> str:
+    return argv("change", edit.path, _before(edit), sha256(edit.after), edit.after)
+
+
+def _renew(keys: InstanceKeys, how: str) -> str:
+    return argv("renew", keys.instance.unit, how)
+
+
+def _awaited(keys: InstanceKeys) -> str:
+    return argv("awaited", keys.instance.daemon, *keys.instance.ports)
+
+
+def _restore(found: ServerKeys, edits: Sequence[Edit]) -> str:
+    """The way back as a program of its own. Running it twice is the same as once, but for a further restart."""
+    lines = [PRELUDE, _WORDS, "case $0 in */*) here=${0%/*} ;; *) here=. ;; esac", _BACK]
+    lines += [f"{line} || failed=1" for line in _formers(edits)]
+    for keys in found.keys:
+        lines += [f"{_renew(keys, 'restart')} || failed=1", f"{_awaited(keys)} || failed=1"]
+    lines.append('if [ "$failed" -eq 0 ]; then echo restored; else echo failed; fi >"$here/state"')
+    lines.append('[ "$failed" -ne 0 ] || echo "what was there before is back, and the daemon listens"')
+    return "\n".join([*lines, 'exit "$failed"', ""])
+
+
+def _formers(edits: Sequence[Edit]) -> Iterator[str]:
+    for number, edit in enumerate(edits):
+        yield argv("former", number, edit.path, _before(edit), sha256(edit.after))
