@@ -27,7 +27,7 @@ _SESSIONS: Final = {
 _JUDGED: Final = {
     "vsftpd": "It has no check of its own: it is started with the new file at a spare port, and has to listen there",
     "proftpd": "proftpd -t reads it with everything that it includes",
-    "pure-ftpd": "It has no check of its own: it is started with the new options at a spare port, and has to listen there",
+    "pure-ftpd": "It has no check of its own: it is started with the new text at a spare port, and has to listen there",
 }
 
 
@@ -66,7 +66,7 @@ def _steps(found: ServerKeys) -> Iterator[Step]:
         return
     for number, keys in enumerate(found.keys):
         title = f"Have {TITLES[keys.instance.daemon]} judge the new text"
-        params = {"config": keys.instance.config, "candidate": sha256(keys.candidate)}
+        params: dict[str, Any] = {"config": keys.instance.config, "candidate": sha256(keys.candidate)}
         yield _step(judge_id(number), JUDGE, title, _JUDGED[keys.instance.daemon], params)
     yield _step(KEEP, KEEP, "Keep a copy of what is there, and the way back", "It is taken if a later step fails", {})
     for keys in found.keys:

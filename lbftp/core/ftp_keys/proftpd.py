@@ -42,7 +42,7 @@ def wanted(spec: ClusterSpec, codes: AbstractSet[str]) -> Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """One directive of a server: MAIN, GLOBAL or the number of a virtual host, from 1; `first` and `last` are its lines.
+    """One directive of a server: MAIN, GLOBAL or the number of a virtual host, from 1; where it begins and ends.
     `depends`: on a module or a definition."""
 
     server: int

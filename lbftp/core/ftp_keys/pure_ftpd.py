@@ -1,6 +1,6 @@
 """Pure-FTPd's options in pure-ftpd.conf, or as Debian has them, one file each.
 
-Sources: pure-ftpd.conf (of several lines for one option the last counts, measured); pure-ftpd-wrapper(8): names of files
+Sources: pure-ftpd.conf (of several lines for one option the last counts, measured); pure-ftpd-wrapper(8): files' names
 know case, the first line that is neither empty nor a comment counts, a file without one is passed over.
 """
 

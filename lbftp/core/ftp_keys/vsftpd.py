@@ -1,7 +1,7 @@
 """vsftpd.conf: which options have to be others, and the text with them set.
 
-Sources: vsftpd.conf(5); standalone.c of 3.0.3: SIGHUP reads the file again over the values that it has, so what is taken
-out of it, and what the socket was made with, needs a restart.
+Sources: vsftpd.conf(5); standalone.c of 3.0.3: SIGHUP reads the file again over the values that it has, so what is
+taken out of it, and what the socket was made with, needs a restart.
 """
 
 from __future__ import annotations

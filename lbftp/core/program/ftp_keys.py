@@ -1,8 +1,8 @@
 """Setting keys of an FTP server's own files, as one program on that server: judge, keep a copy, write, restart, listen.
 
 The program goes on when the connection is cut, and takes its way back by itself when a step fails: a worker that dies
-leaves a daemon that runs with the old text or with the new one. What it kept stays in a folder of its own, with a program
-`restore` that also a person may run.
+leaves a daemon that runs with the old text or with the new one. What it kept stays in a folder of its own, with a
+program `restore` that also a person may run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RESTORE: Final = "restore"
 LOCK: Final = "lock"
 _LOCK_FILE: Final = "/run/lbftp-servers.lock"
 # All waits of one program and of its way back; the machine's own `timeout` stops it later than that.
-SECONDS: Final = 420
+SECONDS: Final = 600
 
 _WORDS: Final = r"""
 # harmless: an error's words without lines that might show what a file has in them.
@@ -50,7 +50,9 @@ tried() {
     tries=$((tries + 1)); sleep 0.25
   done
   kill "$trial" 2>/dev/null; wait "$trial" 2>/dev/null
-  [ "$result" -eq 0 ] || { harmless <"$work/said"; echo "the daemon does not start with the new text; nothing was changed"; }
+  if [ "$result" -ne 0 ]; then
+    harmless <"$work/said"; echo "the daemon does not start with the new text; nothing was changed"
+  fi
   return "$result"
 }
 
@@ -117,7 +119,8 @@ def set_keys(found: ServerKeys, name: str, token: str) -> str:
 def put_back(name: str, token: str) -> str:
     """The program that puts back what the folder `name` keeps; nothing where there is no such folder."""
     folder = _folder(name)
-    body = f'[ ! -e "{folder}/{RESTORE}" ] || sh "{folder}/{RESTORE}"'
+    over = f'[ ! -e "{folder}/{RESTORE}" ] || [ "$(cat "{folder}/state")" = restored ]'
+    body = f'{over} || sh "{folder}/{RESTORE}"'
     return program({LOCK: _locked(), RESTORE: body}, token)
 
 
@@ -164,7 +167,7 @@ def _folder(name: str) -> str:
 def _locked() -> str:
     """The lock is this program's until it ends, whatever it starts."""
     return f"""exec 9>{_LOCK_FILE}
-flock -w 300 9 && return 0
+flock -w 180 9 && return 0
 echo "another program of lbftp's works on this server still"
 return 1"""
 
@@ -175,15 +178,14 @@ def _judged(keys: Sequence[InstanceKeys]) -> dict[str, str]:
 
 def _judge(one: InstanceKeys) -> str:
     if one.instance.daemon == "proftpd":
-        return f"""umask 077
-printf %s {shlex.quote(one.candidate)} >"$work/new" || return 1
+        return f"""printf %s {shlex.quote(one.candidate)} >"$work/new" || return 1
 proftpd -t -c "$work/new" >"$work/said" 2>&1 && return 0
 harmless <"$work/said"; echo "ProFTPD refuses the new text; nothing was changed"
 return 1"""
     if one.instance.config == OPTIONS:
         return _judge_folder(one)
     text = shlex.quote(one.edits[0].after)
-    new = f'umask 077\nprintf %s {text} >"$work/new" && port=$(spare) || return 1\n'
+    new = f'printf %s {text} >"$work/new" && port=$(spare) || return 1\n'
     if one.instance.daemon == "vsftpd":
         return f'{new}tried "$port" vsftpd "$work/new" -olisten_port="$port" -obackground=NO'
     more = r"printf '\nBind ,%s\nDaemonize no\nPIDFile %s\n' " + '"$port" "$work/pid" >>"$work/new"'
@@ -191,13 +193,12 @@ return 1"""
 
 
 def _judge_folder(one: InstanceKeys) -> str:
-    """Debian's wrapper reads its folder and no other, so it sees a copy of it there, in a mount namespace of its own."""
+    """Debian's wrapper reads its folder and no other, so it sees a copy of it there, in a mount namespace."""
     writes = "\n".join(
         f'printf %s {shlex.quote(e.after)} >"$work/conf/"{shlex.quote(e.path.rpartition("/")[2])} || return 1'
         for e in one.edits
     )
-    return f"""umask 077
-cp -Rp {OPTIONS} "$work/conf" && port=$(spare) || return 1
+    return f"""cp -Rp {OPTIONS} "$work/conf" && port=$(spare) || return 1
 {writes}
 unshare --mount sh -c 'mount --bind "$1" {OPTIONS} && pure-ftpd-wrapper --show-options' - "$work/conf" \\
   >"$work/options" 2>"$work/said" || {{ harmless <"$work/said"; echo "the wrapper refuses the new options"; return 1; }}
