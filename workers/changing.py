@@ -7,12 +7,12 @@ the plan is made anew and compared with the approved digest before anything is t
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from lbftp.core.findings import findings
-from lbftp.core.job import Job
+from lbftp.core.job import Access, Job
 from lbftp.core.lint import lint_others
 from lbftp.core.observe.observed import Observed
 from lbftp.core.plan import Plan, plan
@@ -31,16 +31,33 @@ from workers.rollout import Rollout, rehearse, roll_out
 LOOK: Final = ("observe", "Look at both routers")
 
 
+def _routers(job: Job) -> Sequence[Access]:
+    return job.routers
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A kind of change. `plan` may ask the routers more than what was observed, and changes nothing; it and `problems`
     give the same for the same state of the machines. `carry_out` is called with a plan that is approved and not empty.
-    `take_over` is called instead of everything when an earlier worker died in the run."""
+    `take_over` is called instead of everything when an earlier worker died in the run.
+
+    `machines` are those that it is about, and `observe` looks at them where they are routers; `subject` is what they
+    are called, `title` what looking at them is. `rehearse` does what comes before the first change; raises WorkError.
+    """
 
     plan: Callable[[Job, Mapping[str, Observed], Pair], Plan]
     problems: Callable[[Job, Mapping[str, Observed]], list[Problem]]
     carry_out: Callable[[Rollout], Outcome]
     take_over: Callable[[Job, ClusterSpec, Report, Limits], Outcome] = take_over
+    machines: Callable[[Job], Sequence[Access]] = _routers
+    observe: Callable[[Pair], Mapping[str, Observed]] = look
+    rehearse: Callable[[Rollout], None] = rehearse
+    subject: str = "routers"
+    title: str = LOOK[1]
+
+    @property
+    def step(self) -> tuple[str, str]:
+        return LOOK[0], self.title
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +72,12 @@ class _Made:
 def make_plan(change: Change, job: Job, report: Report, limits: Limits) -> Outcome:
     """A plan from what the routers hold, or the reasons why there can be none. Nothing is changed."""
     spec = spec_of(job)
-    report.declare(PAIR, [(*LOOK, "observe")])
+    report.declare(PAIR, [(*change.step, "observe")])
     made = _made(change, job, report, limits)
     if stops := errors(made.problems):
         return Outcome("failed", f"{stops[0].reason} {stops[0].remedy}", refused=made.problems)
     steps = sum(len(r.steps) for r in made.plan.routers)
-    text = "The routers hold this already." if made.plan.empty else f"{steps} steps."
+    text = f"The {change.subject} hold this already." if made.plan.empty else f"{steps} steps."
     return Outcome("succeeded", text, seen(spec, made.observed), plan=made.plan)
 
 
@@ -69,27 +86,28 @@ def carry_out(change: Change, job: Job, report: Report, limits: Limits) -> Outco
     spec = spec_of(job)
     if job.fence > 1 and not job.dry:
         return change.take_over(job, spec, report, limits)
-    report.phase("observe", "Look at both routers")
-    report.declare(PAIR, [(*LOOK, "observe"), ("compare", "Compare with the approved plan", "compare")])
+    report.phase(LOOK[0], change.title)
+    report.declare(PAIR, [(*change.step, "observe"), ("compare", "Compare with the approved plan", "compare")])
     made = _made(change, job, report, limits)
     report.phase("compare", "Compare with the approved plan")
     report.step(PAIR, ("compare", "Compare with the approved plan"), "done")
     if made.plan.digest != job.approved_digest:
         text = (
-            "The routers changed since this plan was approved; nothing was touched. Read the new plan and approve it."
+            f"The {change.subject} changed since this plan was approved; nothing was touched. "
+            "Read the new plan and approve it."
         )
         return Outcome("failed", text, seen(spec, made.observed), stale=made.plan)
     if stops := errors(made.problems):
         return Outcome("failed", f"{stops[0].reason} {stops[0].remedy}", seen(spec, made.observed))
     if made.plan.empty:
-        return Outcome("succeeded", "No changes: the routers hold this already.", seen(spec, made.observed))
+        return Outcome("succeeded", f"No changes: the {change.subject} hold this already.", seen(spec, made.observed))
     rollout = Rollout(job, spec, made.plan, made.observed, report, limits)
-    return _dry(rollout) if job.dry else change.carry_out(rollout)
+    return _dry(change, rollout) if job.dry else change.carry_out(rollout)
 
 
 def _made(change: Change, job: Job, report: Report, limits: Limits) -> _Made:
-    with connected(job.routers, limits) as pair, report.doing(PAIR, *LOOK):
-        observed = look(pair)
+    with connected(change.machines(job), limits) as pair, report.doing(PAIR, *change.step):
+        observed = change.observe(pair)
         made = change.plan(job, observed, pair)
         problems = [*change.problems(job, observed), *made.warnings]
     return _Made(dataclasses.replace(made, warnings=tuple(problems)), problems, observed)
@@ -105,10 +123,10 @@ def _to_revision(job: Job, observed: Mapping[str, Observed], _pair: Pair) -> Pla
     return plan(spec_of(job), observed)
 
 
-def _dry(rollout: Rollout) -> Outcome:
-    """Everything up to the first change: the routers' own programs judge the new files."""
+def _dry(change: Change, rollout: Rollout) -> Outcome:
+    """Everything up to the first change: the machines' own programs judge the new files."""
     try:
-        rehearse(rollout)
+        change.rehearse(rollout)
     except WorkError as error:
         return Outcome(state_of(error), str(error), seen(rollout.spec, rollout.before))
     steps = sum(len(r.steps) for r in rollout.plan.routers)

@@ -17,10 +17,12 @@ from workers.remote import Limits
 from workers.report import Report
 from workers.resting import aside
 from workers.rolling_back import ROLLBACK
+from workers.setting_keys import SERVERS
 
 CHANGES: Final[Mapping[str, Change]] = {
     REVISION: changing.TO_REVISION,
     "rollback": ROLLBACK,
+    "servers": SERVERS,
     "restart": RESTART,
     "reboot": REBOOT,
     "failover": FAILOVER,

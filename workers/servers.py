@@ -1,4 +1,4 @@
-"""Looking at real servers' own machines, where people gave access: nothing is changed there."""
+"""Looking at real servers' own machines, where people gave access: nothing is changed here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lbftp.core.observe.ftp_host_program import program
 from lbftp.core.server_findings import host_findings
 from workers.errors import WorkError
 from workers.outcome import spec_of
-from workers.remote import Limits, connect
+from workers.remote import Limits, Remote, connect
 from workers.report import PAIR, Report
 
 LOOK: Final = ("servers", "Look at the real servers")
@@ -61,10 +61,15 @@ def declared(job: Job) -> list[tuple[str, str, str]]:
 
 def _look(access: Access, limits: Limits) -> FtpHost:
     with connect(access, limits) as remote:
-        answer = remote.run(program())
+        return look_at(access.name, remote)
+
+
+def look_at(name: str, remote: Remote) -> FtpHost:
+    """What one real server holds now. Raises WorkError."""
+    answer = remote.run(program())
     if answer.code != 0:
-        raise WorkError(f"{access.name}: exit code {answer.code}: {answer.err.strip()[-300:]}")
+        raise WorkError(f"{name}: exit code {answer.code}: {answer.err.strip()[-300:]}")
     try:
-        return ftp_host(access.name, answer.out)
+        return ftp_host(name, answer.out)
     except ObserveError as error:
-        raise WorkError(f"{access.name}: its answer is not understood: {error}") from error
+        raise WorkError(f"{name}: its answer is not understood: {error}") from error

@@ -28,8 +28,9 @@ def follow_steps(report: Report, remote: Remote, text: str, token: str, names: M
     router, follow = remote.access.name, _Follow(report, remote.access.name, token, names)
     answer = remote.run(text, on_line=follow)
     if answer.code != 0:
-        step = names.get(follow.current, follow.current) or "the program"
-        said = (follow.last or answer.err.strip() or f"exit code {answer.code}")[:500]
+        current, last = follow.failed or (follow.current, follow.last)
+        step = names.get(current, current) or "the program"
+        said = (last or answer.err.strip() or f"exit code {answer.code}")[:500]
         raise StepFailed(f"{router}: «{step}» failed: {said}")
 
 
@@ -40,6 +41,8 @@ class _Follow:
         self._report, self._router, self._token, self._names = report, router, token, names
         self._start = 0.0
         self.current = self.last = ""
+        # The first step that failed and what it said last; a program may go on with its own way back.
+        self.failed: tuple[str, str] | None = None
 
     def __call__(self, line: str) -> None:
         mark = program.read_mark(line, self._token)
@@ -58,6 +61,7 @@ class _Follow:
             self._report.step(self._router, self._step(step), "done", seconds=seconds)
         else:
             message = self.last or f"exit code {code}"
+            self.failed = self.failed or (step, message)
             self._report.failed(self._router, self._step(step), message, seconds=seconds)
 
     def _step(self, id_: str) -> tuple[str, str]:

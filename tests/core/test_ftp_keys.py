@@ -218,9 +218,9 @@ def test_proftpd_s_virtual_host_of_that_port_gets_its_own_line() -> None:
     host = machine("proftpd", {PROFTPD: MULTIHOST, "/etc/proftpd/conf.d/a.conf": "RootRevoke off\n"})
     (keys,) = ftp_keys.server_keys(spec, host).keys
     assert [edit.path for edit in keys.edits] == [PROFTPD]
-    assert keys.edits[0].after == MULTIHOST.replace("PassivePorts 20000 30000   # ours", "PassivePorts 10000 20000   # ours").replace(
-        "  TimeoutIdle 900\n", "  TimeoutIdle 300\n  PassivePorts 10000 20000\n  RootRevoke off\n"
-    )
+    assert keys.edits[0].after == MULTIHOST.replace(
+        "PassivePorts 20000 30000   # ours", "PassivePorts 10000 20000   # ours"
+    ).replace("  TimeoutIdle 900\n", "  TimeoutIdle 300\n  PassivePorts 10000 20000\n  RootRevoke off\n")
     assert keys.reload
     assert keys.candidate.startswith("# Ours\nRootRevoke off\nServerName")
     # A virtual host that is not the cluster's is left as it is.
@@ -229,7 +229,10 @@ def test_proftpd_s_virtual_host_of_that_port_gets_its_own_line() -> None:
 
 
 def test_a_directive_in_an_included_file_is_set_there() -> None:
-    files = {PROFTPD: "Include /etc/proftpd/conf.d/\nRootRevoke off\nTimeoutIdle 60\n", "/etc/proftpd/conf.d/a.conf": "PassivePorts 1024 2048\n"}
+    files = {
+        PROFTPD: "Include /etc/proftpd/conf.d/\nRootRevoke off\nTimeoutIdle 60\n",
+        "/etc/proftpd/conf.d/a.conf": "PassivePorts 1024 2048\n",
+    }
     (keys,) = ftp_keys.server_keys(GUIDE, machine("proftpd", files)).keys
     assert [(e.path, e.after) for e in keys.edits] == [("/etc/proftpd/conf.d/a.conf", "PassivePorts 10000 20000\n")]
 
@@ -314,7 +317,11 @@ def test_what_is_stored_of_a_proftpd_never_has_the_password(text: str) -> None:
 
 
 def test_the_program_is_made_for_every_daemon_and_its_folder_has_a_name() -> None:
-    wrong: Mapping[Daemon, dict[str, str]] = {"vsftpd": {VSFTPD: "listen=YES\n"}, "proftpd": {PROFTPD: ""}, "pure-ftpd": {PURE: ""}}
+    wrong: Mapping[Daemon, dict[str, str]] = {
+        "vsftpd": {VSFTPD: "listen=YES\n"},
+        "proftpd": {PROFTPD: ""},
+        "pure-ftpd": {PURE: ""},
+    }
     for daemon, files in wrong.items():
         found = ftp_keys.server_keys(GUIDE, machine(daemon, files))
         text = program.set_keys(found, "run-1-ftp1", "a" * 16)

@@ -7,6 +7,7 @@ program `restore` that also a person may run.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -21,13 +22,17 @@ HOME: Final = "/var/lib/lbftp/servers"
 KEPT: Final = 20
 RESTORE: Final = "restore"
 LOCK: Final = "lock"
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,199}")
 _LOCK_FILE: Final = "/run/lbftp-servers.lock"
 # All waits of one program and of its way back; the machine's own `timeout` stops it later than that.
 SECONDS: Final = 600
 
 _WORDS: Final = r"""
-# harmless: an error's words without lines that might show what a file has in them.
-harmless() { grep -viE 'pass|secret|sql|ldap|radius|auth|cred|token' | tail -n 15; }
+# refused FILE WORDS: what a daemon said last goes with the words, unless that might show what stands in its files.
+refused() {
+  said=$(grep -viE 'pass|secret|sql|ldap|radius|cred|token' "$1" | grep . | tail -n 1 | cut -c1-200)
+  echo "$2; nothing was changed${said:+: $said}"
+}
 
 # spare: a port that nobody listens at, above those that the kernel gives away by itself.
 spare() {
@@ -50,9 +55,7 @@ tried() {
     tries=$((tries + 1)); sleep 0.25
   done
   kill "$trial" 2>/dev/null; wait "$trial" 2>/dev/null
-  if [ "$result" -ne 0 ]; then
-    harmless <"$work/said"; echo "the daemon does not start with the new text; nothing was changed"
-  fi
+  [ "$result" -eq 0 ] || refused "$work/said" "the daemon does not start with the new text"
   return "$result"
 }
 
@@ -68,16 +71,18 @@ listens() {
   for port; do ss -Htlnp "sport = :$port" | grep -q "((\"$daemon" || return 1; done
 }
 
-# awaited DAEMON PORT...: waits until it listens, and goes on to: a daemon that cannot go on ends a moment later.
+# awaited UNIT DAEMON PORT...: waits until it listens, and goes on to: a daemon that cannot go on ends a moment later.
 awaited() {
-  tries=0; steady=0
-  while [ "$tries" -lt 60 ]; do
+  unit=$1; shift; tries=0; steady=0; ended=0
+  while [ "$tries" -lt 60 ] && [ "$ended" -lt 4 ]; do
     if listens "$@"; then steady=$((steady + 1)); else steady=0; fi
     [ "$steady" -lt 4 ] || return 0
+    case $(systemctl is-active "$unit" 2>/dev/null) in inactive | failed) ended=$((ended + 1)) ;; *) ended=0 ;; esac
     tries=$((tries + 1)); sleep 0.5
   done
   name=$1; shift
-  echo "$name does not listen at port $* within 30 s"
+  if [ "$ended" -gt 0 ]; then echo "$name does not listen at port $*: $unit has ended"
+  else echo "$name does not listen at port $* within 30 s"; fi
   return 1
 }
 """
@@ -124,15 +129,24 @@ def put_back(name: str, token: str) -> str:
     return program({LOCK: _locked(), RESTORE: body}, token)
 
 
-def ask_state(name: str) -> str:
-    """The program that waits until no other works on the server, and says what became of the folder `name`: nothing,
-    or one of begun, set, restored, failed."""
+def ask_states(name: str) -> str:
+    """The program that waits until no other works on the server, and prints the folders whose names begin with `name`,
+    each with what became of it: begun, set, restored or failed."""
     return f"""{PRELUDE}
 do_lock() {{ {_locked()}
 }}
 do_lock >&2 || exit 3
-cat "{_folder(name)}/state" 2>/dev/null || :
+for place in {_folder(name)}*/; do
+  [ -e "$place/state" ] || continue
+  place=${{place%/}}; printf '%s %s\\n' "${{place##*/}}" "$(cat "$place/state")"
+done
 """
+
+
+def states(answer: bytes) -> dict[str, str]:
+    """Folder -> what became of it."""
+    lines = (line.split() for line in answer.decode("ascii", "replace").splitlines())
+    return {words[0]: words[1] for words in lines if len(words) == 2}
 
 
 _WORK: Final = r"""
@@ -159,7 +173,7 @@ trap 'exit 4' TERM INT
 
 def _folder(name: str) -> str:
     """The folder, in which nothing has to be quoted. ValueError for a name that is none."""
-    if not name.replace("-", "").replace(".", "").replace("_", "").isalnum() or not name.isascii() or ".." in name:
+    if not _NAME.fullmatch(name):
         raise ValueError(f"{name[:40]!r} is not a name")
     return f"{HOME}/{name}"
 
@@ -180,7 +194,7 @@ def _judge(one: InstanceKeys) -> str:
     if one.instance.daemon == "proftpd":
         return f"""printf %s {shlex.quote(one.candidate)} >"$work/new" || return 1
 proftpd -t -c "$work/new" >"$work/said" 2>&1 && return 0
-harmless <"$work/said"; echo "ProFTPD refuses the new text; nothing was changed"
+refused "$work/said" "ProFTPD refuses the new text"
 return 1"""
     if one.instance.config == OPTIONS:
         return _judge_folder(one)
@@ -201,7 +215,7 @@ def _judge_folder(one: InstanceKeys) -> str:
     return f"""cp -Rp {OPTIONS} "$work/conf" && port=$(spare) || return 1
 {writes}
 unshare --mount sh -c 'mount --bind "$1" {OPTIONS} && pure-ftpd-wrapper --show-options' - "$work/conf" \\
-  >"$work/options" 2>"$work/said" || {{ harmless <"$work/said"; echo "the wrapper refuses the new options"; return 1; }}
+  >"$work/options" 2>"$work/said" || {{ refused "$work/said" "the wrapper refuses the new options"; return 1; }}
 tried "$port" pure-ftpd $(cat "$work/options") -S ",$port" -g "$work/pid\""""
 
 
@@ -248,7 +262,7 @@ def _renew(keys: InstanceKeys, how: str) -> str:
 
 
 def _awaited(keys: InstanceKeys) -> str:
-    return argv("awaited", keys.instance.daemon, *keys.instance.ports)
+    return argv("awaited", keys.instance.unit, keys.instance.daemon, *keys.instance.ports)
 
 
 def _restore(found: ServerKeys, edits: Sequence[Edit]) -> str:
