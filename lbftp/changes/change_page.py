@@ -66,6 +66,11 @@ class ChangePage:
         return self.change.kind == ChangeRequest.Kind.REVISION
 
     @property
+    def of_servers(self) -> bool:
+        """Whether it changes files of real servers."""
+        return self.change.kind == ChangeRequest.Kind.SERVERS
+
+    @property
     def can_try(self) -> bool:
         return self.operator and self.change.state in (C.PROPOSED, C.APPROVED)
 

@@ -34,6 +34,14 @@ _ROLLBACK: Final = {
     AWAIT: "Both routers are back at the checkpoint, also over a reboot. That stays if a person confirms it. If nobody "
     "does before the guards' time is over, both routers return to what they held before the roll-back.",
 }
+_SERVERS: Final = {
+    "observe": "The FTP servers' own files are read. Nothing is changed.",
+    "rehearse": "The daemons judge the new text. Nothing is changed on any server.",
+    "apply": "One server after the other: its daemon judges the new text, the old one is kept, keys are set, and "
+    "it has to listen again. A server on which a step fails goes back by itself, also if this worker dies.",
+    "restore": "What was there before is put back.",
+}
+_OTHERS: Final = {Run.Kind.ROLLBACK: _ROLLBACK, Run.Kind.SERVERS: _SERVERS}
 _QUEUED: Final = "No worker has taken it yet. Nothing is changed."
 
 
@@ -43,5 +51,5 @@ def words(run: Run, phase: str) -> str:
         return _QUEUED
     if run.state != Run.State.RUNNING:
         return ""
-    special = _ROLLBACK.get(phase, "") if run.kind == Run.Kind.ROLLBACK else ""
+    special = _OTHERS.get(Run.Kind(run.kind), {}).get(phase, "")
     return special or _WORDS.get(phase, "")

@@ -17,6 +17,7 @@ from lbftp.changes.services.claims import QUIET_AFTER
 from lbftp.changes.view_of_run import Guard, Lane, Phase, RunView, Step, fold
 from lbftp.core.job import AWAIT
 from lbftp.core.program import CHECKPOINTS
+from lbftp.core.program.ftp_keys import HOME
 from lbftp.inventory.models import ProbeHost, Router, ServerHost
 from lbftp.proofs import told
 
@@ -191,7 +192,8 @@ def _lane(run: Run, lane: Lane, started: dict[tuple[str, Any], datetime]) -> Lan
         for name, steps in groupby(lane.steps, key=_phase_of)
     ]
     output, done = "\n".join(lane.output), sum(step.over for step in lane.steps)
-    by_hand = f"sh {CHECKPOINTS}/{lane.checkpoint}/restore" if lane.checkpoint else ""
+    home = HOME if run.kind == Run.Kind.SERVERS else CHECKPOINTS
+    by_hand = f"sh {home}/{lane.checkpoint}/restore" if lane.checkpoint else ""
     role, total = _role(run, lane.router), len(lane.steps)
     return LaneOnPage(lane.router, role, groups, output, done, total, lane.guard, by_hand)
 
@@ -223,6 +225,6 @@ def _step(run: Run, step: Step, at: datetime | None) -> StepOnPage:
 
 def _role(run: Run, router: str) -> str:
     master = run.result.get("master") or (run.cluster.master if run.cluster else "")
-    if not master or not run.cluster or not router:
+    if not master or not run.cluster or not router or run.kind == Run.Kind.SERVERS:
         return ""
     return "MASTER" if master == router else "BACKUP"

@@ -15,6 +15,7 @@ urlpatterns = [
     path("changes/<int:pk>/dry-run/", views.dry_run, name="dry-run"),
     path("changes/<int:pk>/replan/", views.replan, name="replan"),
     path("clusters/<int:pk>/propose/", views.propose, name="propose"),
+    path("clusters/<int:pk>/servers/", views.set_keys, name="set-keys"),
     path("clusters/<int:pk>/verify/", views.verify, name="verify"),
     path("clusters/<int:pk>/comply/", views.comply, name="comply"),
     path("runs/", views.runs, name="runs"),

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from lbftp.accounts import access
 from lbftp.changes import audit as trail
 from lbftp.changes import change_page, run_page, services
+from lbftp.changes.errors import Invalid
 from lbftp.changes.forms import ProposeForm, RejectForm
 from lbftp.changes.models import ChangeRequest, Run, Transition
 from lbftp.changes.services.orders import may_order
@@ -105,6 +106,18 @@ def replan(request: HttpRequest, pk: int) -> HttpResponse:
     with telling(request):
         services.replan(user=person(request), change=found)
     return redirect("changes:change", pk)
+
+
+@require_POST
+def set_keys(request: HttpRequest, pk: int) -> HttpResponse:
+    cluster = access.get_writable(request.user, Cluster, pk=pk)
+    with telling(request):
+        names, reason = request.POST.getlist("servers"), request.POST.get("reason", "")
+        if not names:
+            raise Invalid.at("servers", "None was chosen.", "Choose the real servers to set.")
+        change = services.set_keys(user=person(request), cluster=cluster, servers=names, reason=reason)
+        return redirect("changes:change", change.pk)
+    return redirect("clusters:cluster", pk)
 
 
 @require_POST

@@ -75,6 +75,12 @@ def _add_changes(verb: Callable[..., Any]) -> None:
     rollback.add_argument("run")
     rollback.add_argument("--title", default="", help="what the change is for")
     rollback.add_argument("--reason", default="", help="why")
+    text = "Propose to set, on real servers with SSH access, the keys that the cluster needs otherwise."
+    keys = verb("ftp-servers", deciding.ftp_servers, text, _waiting())
+    keys.add_argument("cluster")
+    keys.add_argument("servers", nargs="*", metavar="SERVER", help="these only; else all with access")
+    keys.add_argument("--title", default="", help="what the change is for")
+    keys.add_argument("--reason", default="", help="why")
     text = "Confirm a run that waits for a person: its change stays."
     verb("confirm", deciding.confirm, text, _waiting()).add_argument("run")
 

@@ -40,14 +40,14 @@ def reject(ask: Ask) -> int:
 
 
 def apply(ask: Ask) -> int:
-    """Exit 3 if the plan went stale: the routers are untouched, and the change wants another approval."""
+    """Exit 3 if the plan went stale: nothing was touched, and the change wants another approval."""
     user, change = ask.person(), ask.change()
     begin = services.dry_run if ask.options["dry_run"] else services.apply_change
     run = follow(ask, begin(user=user, change=change))
     change.refresh_from_db()
     ask.answer({**show.change_data(change), "run": show.run_data(run)})
     if change.state == ChangeRequest.State.STALE or run.result.get("stale"):
-        ask.stderr.write("refused: the routers changed since it was planned; read the new plan, then `replan`.")
+        ask.stderr.write("refused: something changed since it was planned; read the new plan, then `replan`.")
         return REFUSED
     return FAILED if run.state in _BAD else DONE
 
@@ -70,6 +70,14 @@ def extend(ask: Ask) -> int:
 def rollback(ask: Ask) -> int:
     user, run = ask.person(), ask.run()
     change = services.roll_back(user=user, run=run, title=ask.options["title"], reason=ask.options["reason"])
+    ask.say(f"change #{change.pk} proposed")
+    return _planned(ask, change, change.runs.get())
+
+
+def ftp_servers(ask: Ask) -> int:
+    user, cluster, options = ask.person(), ask.cluster_to_act_on(), ask.options
+    words = {name: options[name] for name in ("servers", "title", "reason")}
+    change = services.set_keys(user=user, cluster=cluster, **words)
     ask.say(f"change #{change.pk} proposed")
     return _planned(ask, change, change.runs.get())
 

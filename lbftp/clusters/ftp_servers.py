@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Final
 
+from lbftp.changes.services.servers import reachable
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.specs import other_specs, spec_of
 from lbftp.core.lint import lint_others
@@ -52,7 +53,8 @@ class FtpServers:
     """What every FTP server of a cluster needs. `applied` tells whether that is what the routers hold.
 
     `mode` says in a sentence who tells clients where to connect; `breaks` why options must not be there; `unable` are
-    (daemon, reason); `conflicts` are sentences about other clusters on the same servers.
+    (daemon, reason); `conflicts` are sentences about other clusters on the same servers; `reachable` are servers with
+    SSH access, where keys can be set from here.
     """
 
     applied: bool
@@ -62,6 +64,7 @@ class FtpServers:
     daemons: tuple[DaemonPart, ...]
     unable: tuple[tuple[str, str], ...]
     conflicts: tuple[str, ...]
+    reachable: tuple[str, ...] = ()
 
 
 def part(cluster: Cluster) -> FtpServers | None:
@@ -80,6 +83,7 @@ def part(cluster: Cluster) -> FtpServers | None:
         _daemons(spec),
         tuple((TITLES[daemon], reason) for daemon, reason in unable(spec)),
         tuple(f"{p.reason} {p.remedy}" for p in lint_others(spec, others) if p.code in _SHARED),
+        tuple(reachable(cluster)),
     )
 
 

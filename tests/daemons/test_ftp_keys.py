@@ -139,7 +139,7 @@ class Site:
     def do(self, kind: str, **changes: Any) -> Outcome:
         self.events = []
         job = dataclasses.replace(self.job(kind), **changes)
-        return KINDS[kind](job, Report(self.events.append, lambda: self.orders()), LIMITS)
+        return KINDS[kind](job, Report(self.events.append, self.orders), LIMITS)
 
     def plan(self) -> Outcome:
         return self.do("plan")

@@ -61,6 +61,7 @@ OPERATED = {
     "clusters:edit": ("get", "cluster"),
     "changes:propose": ("get", "cluster"),
     "changes:verify": ("post", "cluster"),
+    "changes:set-keys": ("post", "cluster"),
     "changes:comply": ("post", "cluster"),
     "changes:approve": ("post", "change"),
     "changes:reject": ("post", "change"),

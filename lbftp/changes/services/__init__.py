@@ -1,6 +1,6 @@
 """What people and workers do with changes and runs.
 
-requests.py: proposing, planning again · rollbacks.py: proposing to go back
+requests.py: proposing, planning again · rollbacks.py: proposing to go back · servers.py: proposing to set keys
  decisions.py: approving, rejecting, applying, dry runs · checks.py: verify,
 comply · runs.py: starting, claiming, heartbeat · orders.py: cancelling, extending, confirming
 events.py: what happened · leases.py · outcomes.py: what a run's end means · jobs.py: what a worker is handed
@@ -14,6 +14,7 @@ from lbftp.changes.services.decisions import apply_change, approve, dry_run, rej
 from lbftp.changes.services.orders import cancel, confirm, extend
 from lbftp.changes.services.requests import propose, replan
 from lbftp.changes.services.rollbacks import roll_back
+from lbftp.changes.services.servers import set_keys
 
 __all__ = [
     "apply_change",
@@ -28,5 +29,6 @@ __all__ = [
     "reject",
     "replan",
     "roll_back",
+    "set_keys",
     "verify",
 ]

@@ -112,7 +112,9 @@ def _after_apply(run: Run) -> None:
     if run.dry or change.state != C.APPLYING:
         return
     rests.after(run)
-    if run.state == R.SUCCEEDED:
+    if change.kind == ChangeRequest.Kind.SERVERS:
+        _after_servers(run, change)
+    elif run.state == R.SUCCEEDED:
         states.move(change, C.APPLYING, C.APPLIED, user=run.started_by, reason=run.outcome)
         if change.kind == ChangeRequest.Kind.REVISION:
             drains.follow(change, run.started_by)
@@ -129,6 +131,17 @@ def _after_apply(run: Run) -> None:
     else:
         states.move(change, C.APPLYING, C.FAILED, user=run.started_by, reason=run.outcome)
         _see(change.cluster, S.FAILED, run)
+
+
+def _after_servers(run: Run, change: ChangeRequest) -> None:
+    """What was done on real servers tells nothing about the routers: the cluster is what it was."""
+    if run.state == R.CANCELLED:
+        states.move(change, C.APPLYING, C.PROPOSED, user=run.cancelled_by, reason=run.outcome)
+        _approve_again(change)
+    else:
+        new = C.APPLIED if run.state == R.SUCCEEDED else C.FAILED
+        states.move(change, C.APPLYING, new, user=run.started_by, reason=run.outcome)
+    _restore_state(change.cluster, run.outcome)
 
 
 def _after_check(run: Run) -> None:

@@ -44,10 +44,12 @@ spare() {
   echo "no port from 61021 on is free"; return 1
 }
 
-# tried PORT COMMAND...: whether a daemon in the foreground comes to listen there; it is ended again.
+# tried PORT COMMAND...: whether a daemon in the foreground comes to listen there; it is ended again. What vsftpd
+# complains of it writes to its standard input, where it expects a client.
 tried() {
   wanted=$1; shift
-  "$@" >"$work/said" 2>&1 </dev/null 9>&- &
+  : >"$work/said"
+  "$@" <>"$work/said" >>"$work/said" 2>&1 9>&- &
   trial=$!; tries=0; result=1
   while [ "$tries" -lt 40 ]; do
     if [ -n "$(ss -Htln "sport = :$wanted")" ]; then result=0; break; fi
