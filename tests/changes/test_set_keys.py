@@ -20,7 +20,7 @@ from lbftp.inventory.models import RealServer, ServerHost
 from tests.cli.test_cli import cli, threaded, working
 from tests.core.cases import GUIDE
 from tests.core.ftp_hosts import PROFTPD, VSFTPD, machine
-from tests.worlds import World, applied, claimed, finished, host_key
+from tests.worlds import World, applied, claimed, host_key
 
 pytestmark = pytest.mark.django_db
 

@@ -263,6 +263,17 @@ def test_what_cannot_be_told_is_refused_with_the_lines(files: dict[str, str], sp
     assert "PassivePorts" in problem.remedy or "MasqueradeAddress" in problem.remedy
 
 
+def test_one_that_cannot_be_set_does_not_keep_others_from_it() -> None:
+    host = machine("proftpd", {PROFTPD: f"{BASE}PassivePorts 1024 \\\n 2048\n"})
+    other = machine("vsftpd", {VSFTPD: "listen=YES\n"}, name="ftp2")
+    made = ftp_keys.servers_plan(GUIDE, {"ftp1": host, "ftp2": other})
+    assert [(p.severity, p.router) for p in made.warnings] == [("warning", "ftp1")]
+    assert ftp_keys.concerned(made) == ["ftp2"]
+    blind = dataclasses.replace(host, root=False, instances=())
+    (problem,) = ftp_keys.servers_plan(GUIDE, {"ftp1": blind}).warnings
+    assert (problem.severity, "not root" in problem.reason) == ("error", True)
+
+
 def test_pure_ftpd_with_an_include_and_a_daemon_without_a_unit_are_left_to_people() -> None:
     host = machine("pure-ftpd", {PURE: "!Include /etc/more.conf\nMaxIdleTime 5\n"})
     assert "may set the same" in ftp_keys.server_keys(GUIDE, host).unset[0].reason

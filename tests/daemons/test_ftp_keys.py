@@ -117,6 +117,14 @@ class Server:
     def pid(self) -> str:
         return next((self.folder / "units").glob("*.pid")).read_text()
 
+    def cut(self) -> list[str]:
+        """Ends the SSH server's processes of the sessions that go on; which ones."""
+        inside = next(word for word in self.enter if word.startswith("--target="))
+        done = subprocess.run(["pgrep", "-f", f"^nsenter {inside} "], capture_output=True, text=True, check=True)
+        parents = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1] for pid in done.stdout.split()]
+        subprocess.run([*AS_ROOT, "kill", "-KILL", *parents], check=True)
+        return parents
+
     def kept(self) -> dict[str, str]:
         """Folders with a way back, and what became of them."""
         with connect(self.access, LIMITS) as remote:
@@ -378,6 +386,25 @@ def test_a_cancelled_run_puts_back_what_it_set(machines: Machines) -> None:
     for server in site.servers.values():
         assert server.read(VSFTPD) == _VSFTPD
         assert all(30000 <= port <= 30999 for _, port in server.told())
+
+
+def test_a_cut_connection_does_not_stop_the_program(machines: Machines) -> None:
+    site = machines("vsftpd", {VSFTPD: f"{_VSFTPD}pasv_address=192.0.2.9\n"})
+    server, planned = site.servers["ftp1"], site.plan()
+    assert planned.plan is not None
+    cut: list[str] = []
+
+    def emit(event: Event) -> None:
+        site.events.append(event)
+        if event.kind == "step" and event.data["id"] == "judge-0" and not cut:
+            cut.extend(server.cut())
+
+    job = dataclasses.replace(site.job(KIND), approved_digest=planned.plan.digest)
+    outcome = KINDS[KIND](job, Report(emit, lambda: None), LIMITS)
+    assert cut
+    assert outcome.state == "succeeded", outcome.text
+    assert any("Its program goes on by itself" in e.data["text"] for e in site.events if e.kind == "note")
+    assert {host for host, _ in server.told()} == {"127.0.0.1"}
 
 
 def test_the_program_goes_on_when_the_worker_is_gone_and_the_next_worker_sees_it(machines: Machines) -> None:

@@ -13,7 +13,7 @@ from lbftp.core.ftp_keys.server import ServerKeys, server_keys
 from lbftp.core.ftp_keys.shown import difference
 from lbftp.core.observe.ftp_host import FtpHost
 from lbftp.core.plan import Plan, RouterPlan
-from lbftp.core.problem import Problem
+from lbftp.core.problem import Problem, Severity
 from lbftp.core.render.ftpd import TITLES
 from lbftp.core.spec import ClusterSpec
 from lbftp.core.steps import Step, sha256
@@ -39,7 +39,8 @@ def chosen(params: Mapping[str, Any]) -> frozenset[str]:
 def servers_plan(spec: ClusterSpec, hosts: Mapping[str, FtpHost]) -> Plan:
     """Of what the servers hold; the same input gives the same plan and digest."""
     found = [server_keys(spec, hosts[name]) for name in sorted(hosts)]
-    problems = [p for one in found for p in _problems(one, hosts[one.server])]
+    severity: Severity = "warning" if any(one.keys for one in found) else "error"
+    problems = [p for one in found for p in _problems(one, hosts[one.server], severity)]
     return Plan(spec.name, spec.digest, tuple(server_plan(one) for one in found), tuple(problems), KIND)
 
 
@@ -108,17 +109,17 @@ def _step(id_: str, kind: str, title: str, why: str, params: dict[str, Any]) -> 
     return Step(id_, f"ftp-{kind}", title, "run", why, params)
 
 
-def _problems(found: ServerKeys, host: FtpHost) -> Iterator[Problem]:
+def _problems(found: ServerKeys, host: FtpHost, severity: Severity) -> Iterator[Problem]:
+    """Errors where nothing else is to be set on any server, so that a change that would do nothing says why."""
     if not host.root:
         reason = f"{found.server}: the account is not root, so nobody can tell which process listens."
         remedy = "Give its credential sudo, or set the lines yourself."
-        yield Problem("LBF028", "error", "servers", reason, remedy, found.server)
+        yield Problem("LBF028", severity, "servers", reason, remedy, found.server)
     for one in found.unset:
-        yield _unset(found, one)
+        yield _unset(found.server, one, severity)
 
 
-def _unset(found: ServerKeys, one: Unset) -> Problem:
-    """An error where nothing else is to be set on that server, so that a change that would do nothing says why."""
+def _unset(server: str, one: Unset, severity: Severity) -> Problem:
     what = "; ".join(dict.fromkeys(f.what for f in one.findings))
     lines = (
         f"Set there yourself, in {one.instance.config}: {', '.join(one.lines)}."
@@ -126,7 +127,7 @@ def _unset(found: ServerKeys, one: Unset) -> Problem:
         else one.findings[0].remedy
     )
     reason = f"{what}. It is not set from here: {one.reason}."
-    return Problem("LBF028", "warning" if found.keys else "error", "servers", reason, lines, found.server)
+    return Problem("LBF028", severity, "servers", reason, lines, server)
 
 
 def texts(keys: Sequence[InstanceKeys]) -> dict[str, Edit]:
