@@ -15,7 +15,7 @@ from typing import Any, Final
 from lbftp.core import ftp_keys
 from lbftp.core.ftp_keys import ServerKeys
 from lbftp.core.ftp_keys.plan import JUDGE, LOOK
-from lbftp.core.ftp_keys.server import still
+from lbftp.core.ftp_keys.server import amiss
 from lbftp.core.job import Access, Job
 from lbftp.core.observe.observed import Observed
 from lbftp.core.plan import Plan
@@ -83,6 +83,7 @@ def _rehearse(rollout: Rollout) -> None:
 def _carry_out(rollout: Rollout) -> Outcome:
     names, done = ftp_keys.concerned(rollout.plan), []
     for name in names:
+        rollout.report.declare(name, [(id_, title, "run") for id_, title in _LOCK.items()])
         rollout.report.declare_steps(name, rollout.plan.router(name).steps)
     rollout.report.phase("apply", "Set the keys, one server after the other")
     try:
@@ -133,26 +134,32 @@ def _run(rollout: Rollout, name: str, folder: str) -> None:
             text = program.set_keys(found, folder, token)
             run_steps(rollout.report, pair[name], text, token, _LOCK | titles(steps) | {_RESTORE[0]: _RESTORE[1]})
     except StepFailed as error:
-        state = _states(rollout.job.servers, name, folder, rollout.report, rollout.limits).get(folder, "")
-        raise StepFailed(f"{error} {_BECAME.get(state, _by_hand(folder))}") from error
+        raise StepFailed(f"{error} {_became(rollout, name, folder)[1]}") from error
     except (ConnectionLost, TimedOut) as error:
-        _settle(rollout, name, folder, error)
+        rollout.report.note("warning", f"{error} Its program goes on by itself: it is asked what came of it.")
+        state, words = _became(rollout, name, folder)
+        if state != "set":
+            raise WorkError(f"{error} {words}") from error
 
 
-def _settle(rollout: Rollout, name: str, folder: str, error: WorkError) -> None:
-    """The connection was lost, and the program goes on by itself: returns if it set the keys, else raises."""
-    rollout.report.note("warning", f"{error} Its program goes on by itself: it is asked what came of it.")
-    state = _states(rollout.job.servers, name, folder, rollout.report, rollout.limits).get(folder, "")
-    if state != "set":
-        raise WorkError(f"{error} {_BECAME.get(state, _by_hand(folder))}") from error
+def _became(rollout: Rollout, name: str, folder: str) -> tuple[str, str]:
+    """What the server's own program left, once it has ended: its state, and that as a sentence. One that was broken off,
+    by a boot, is put back."""
+    try:
+        state = _states(rollout.job.servers, name, folder, rollout.report, rollout.limits).get(folder, "")
+    except WorkError as error:
+        return "unknown", str(error)
+    if state == "begun":
+        return state, _back(rollout, name, folder)
+    return state, _BECAME.get(state, f"To put it back {_by_hand(folder)}.")
 
 
 def _look_again(rollout: Rollout, name: str) -> None:
     """Over a new connection."""
     step = next(s for s in rollout.plan.router(name).steps if s.id == LOOK)
     with rollout.report.doing(name, step.id, step.title), _open(rollout, name) as pair:
-        if left := still(rollout.spec, look_at(name, pair[name])):
-            raise ProofFailed(f"It is still found: {left[0].what}.")
+        if left := amiss(rollout.spec, look_at(name, pair[name])):
+            raise ProofFailed(f"{name}: it is not as it should be: {left}.")
 
 
 def _again(rollout: Rollout, name: str, remote: Remote) -> ServerKeys:
@@ -195,7 +202,7 @@ def _take_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits) -> O
     for access in _chosen(job):
         states = _states(job.servers, access.name, _prefix(job, access.name), report, limits)
         with connected([access], _patient(limits)) as pair:
-            left = still(spec, look_at(access.name, pair[access.name]))
+            left = amiss(spec, look_at(access.name, pair[access.name]))
             standing = [folder for folder, state in states.items() if state != "restored"]
             if left:
                 for folder in standing:

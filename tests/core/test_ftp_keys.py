@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lbftp.core import ftp_keys, plan
 from lbftp.core.ftp_keys import ServerKeys, proftpd, pure_ftpd, vsftpd
 from lbftp.core.ftp_keys.lines import Unsettable, Wanted
-from lbftp.core.ftp_keys.server import still
+from lbftp.core.ftp_keys.server import amiss, still
 from lbftp.core.ftp_keys.shown import HIDDEN
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.ftp_files import OPTIONS
@@ -282,6 +282,15 @@ def test_pure_ftpd_with_an_include_and_a_daemon_without_a_unit_are_left_to_peopl
     (unset,) = ftp_keys.server_keys(GUIDE, bare).unset
     assert "no unit" in unset.reason
     assert unset.lines == ("pasv_min_port=10000", "pasv_max_port=20000", "connect_from_port_20=YES")
+
+
+def test_a_daemon_that_nobody_can_read_is_not_as_it_should_be() -> None:
+    host = machine("vsftpd", IN_STEP["vsftpd"])
+    assert amiss(GUIDE, host) == ""
+    assert amiss(GUIDE, dataclasses.replace(host, instances=())) == "no FTP daemon listens"
+    unread = dataclasses.replace(host.instances[0], servers=(), unread="line 3 is not option=value")
+    assert amiss(GUIDE, dataclasses.replace(host, instances=(unread,))) == unread.unread
+    assert amiss(advertise(), host).startswith("ftp1 (vsftpd): it tells clients its own address")
 
 
 def test_a_server_that_is_in_step_is_left_alone() -> None:

@@ -38,6 +38,16 @@ def still(spec: ClusterSpec, host: FtpHost) -> list[Finding]:
     return [finding for one in host.instances for finding in corrected(spec, host.name, one)]
 
 
+def amiss(spec: ClusterSpec, host: FtpHost) -> str:
+    """What is not as it has to be once everything is set, '' if nothing is: keys, or a daemon that nobody can read."""
+    if not host.instances:
+        return "no FTP daemon listens"
+    if unread := [one.unread for one in host.instances if one.unread]:
+        return unread[0]
+    left = still(spec, host)
+    return left[0].what if left else ""
+
+
 def _left(spec: ClusterSpec, host: FtpHost) -> Iterator[str]:
     settled = {f.what for f in still(spec, host)}
     for finding in host_findings(spec, {host.name: host}):
