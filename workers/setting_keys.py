@@ -143,8 +143,8 @@ def _run(rollout: Rollout, name: str, folder: str) -> None:
 
 
 def _became(rollout: Rollout, name: str, folder: str) -> tuple[str, str]:
-    """What the server's own program left, once it has ended: its state, and that as a sentence. One that was broken off,
-    by a boot, is put back."""
+    """What the server's own program left, once it has ended: its state, and that as a sentence. One that a boot broke
+    off is put back."""
     try:
         state = _states(rollout.job.servers, name, folder, rollout.report, rollout.limits).get(folder, "")
     except WorkError as error:
