@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from lbftp.core import ftp_keys, plan
-from lbftp.core.ftp_keys import ServerKeys, proftpd, pure_ftpd, vsftpd
+from lbftp.core.ftp_keys import Edit, ServerKeys, proftpd, pure_ftpd, shown, vsftpd
 from lbftp.core.ftp_keys.lines import Unsettable, Wanted
 from lbftp.core.ftp_keys.server import amiss, still
 from lbftp.core.ftp_keys.shown import HIDDEN
@@ -330,10 +330,57 @@ def test_another_byte_in_the_file_is_another_plan() -> None:
     assert digest("listen=YES\n") == digest("listen=YES\n") != digest("listen=YES\n#\n")
 
 
+# difflib's own difference of this names the line with the password as one that goes and comes.
+@example(
+    "  TimeoutIdle 600\n\nPassivePorts 30000 30001\nRootRevoke on\nSQLConnectInfo db@host user hunter2\n"
+    "  TimeoutIdle 600\nMasqueradeAddress 192.0.2.9\n\n"
+)
 @given(proftpd_texts())
-def test_what_is_stored_of_a_proftpd_never_has_the_password(text: str) -> None:
+def test_what_is_stored_of_a_proftpd_has_just_the_lines_that_change_and_no_password(text: str) -> None:
     host = answered("proftpd", {PROFTPD: text})
-    assert "hunter2" not in json.dumps(plan.to_json(ftp_keys.servers_plan(GUIDE, {"ftp1": host})))
+    stored = plan.to_json(ftp_keys.servers_plan(GUIDE, {"ftp1": host}))
+    assert "hunter2" not in json.dumps(stored)
+    options = {"passiveports", "masqueradeaddress", "timeoutidle", "rootrevoke"}
+    for difference in stored["routers"][0]["differences"]:
+        assert others(difference["before"] or "", options) == others(difference["after"], options) == []
+
+
+@given(st.lists(vsftpd_lines, max_size=20), st.lists(vsftpd_lines, max_size=20))
+def test_a_difference_leads_from_one_text_to_the_other(old: list[str], new: list[str]) -> None:
+    """Also where texts have nothing to do with each other, and where lines are like those that a difference has."""
+    old, new = [f"{x}\n" for x in [*old, "-1", "+2", "@@"]], [f"{x}\n" for x in ["@@", *new, "-1"]]
+    rows = shown.difference("vsftpd", Edit("/x", "".join(old), "".join(new))).diff.split("\n")[2:]
+    made: list[str] = []
+    place = 0
+    for row in rows:
+        if row.startswith("@@ -"):
+            begin = int(row.split(",")[0].removeprefix("@@ -")) - 1
+            made += old[place:begin]
+            place = begin
+        elif row.startswith("+"):
+            made.append(f"{row[1:]}\n")
+        else:
+            assert old[place] == f"{row[1:]}\n"
+            made += [old[place]] if row.startswith(" ") else []
+            place += 1
+    assert [*made, *old[place:]] == new
+
+
+def test_a_difference_shows_two_lines_around_each_change() -> None:
+    old = "listen=YES\n" + "".join(f"#{n}\n" for n in range(30)) + "pasv_min_port=1\n#\n"
+    new = vsftpd.edited(old, {"listen": "NO", "pasv_min_port": "10000", "pasv_max_port": "20000"})
+    rows = shown.difference("vsftpd", Edit("/x", old, new)).diff.split("\n")
+    assert rows == [
+        "--- now", "+++ after", "@@ -1,3 +1,3 @@", "-listen=YES", "+listen=NO", " #0", " #1",
+        "@@ -30,4 +30,5 @@", " #28", " #29", "-pasv_min_port=1", "+pasv_min_port=10000", " #", "+pasv_max_port=20000",
+    ]  # fmt: skip
+
+
+def test_the_difference_of_a_very_long_file_hides_what_it_may_not_show() -> None:
+    many = "".join(f"# {number}\nSQLConnectInfo hunter{number}\n" for number in range(400))
+    text = f"TimeoutIdle 900\n{many}PassivePorts 1024 2048\nRootRevoke off\n"
+    made = ftp_keys.servers_plan(GUIDE, {"ftp1": machine("proftpd", {PROFTPD: text})})
+    assert "hunter" not in json.dumps(plan.to_json(made))
 
 
 def test_the_program_is_made_for_every_daemon_and_its_folder_has_a_name() -> None:
