@@ -17,6 +17,7 @@ from lbftp.core.ftp_keys import ServerKeys
 from lbftp.core.ftp_keys.plan import JUDGE, LOOK
 from lbftp.core.ftp_keys.server import amiss
 from lbftp.core.job import Access, Job
+from lbftp.core.lint import lint_others
 from lbftp.core.observe.observed import Observed
 from lbftp.core.plan import Plan
 from lbftp.core.problem import Problem
@@ -39,6 +40,8 @@ _LOCK: Final = {program.LOCK: "Take the server for this run"}
 _PATIENCE_SECONDS: Final = 180
 _BETWEEN_SECONDS: Final = 3
 _BECAME: Final = {"": "Nothing was changed there.", "restored": "What was there before is back, and it listens."}
+# Two clusters ask one daemon for different things (core.lint.shared_servers).
+_ONE_DAEMON: Final = frozenset({"FTP200", "FTP201", "FTP202"})
 _FINISHES: Final = (
     "What it began there it finishes or puts back by itself; look at the servers again (Comply now) when it answers."
 )
@@ -62,9 +65,9 @@ def _plan(job: Job, _observed: Mapping[str, Observed], pair: Pair) -> Plan:
     return ftp_keys.servers_plan(spec_of(job), {name: look_at(name, pair[name]) for name in sorted(pair)})
 
 
-def _problems(_job: Job, _observed: Mapping[str, Observed]) -> list[Problem]:
-    """The plan itself tells them."""
-    return []
+def _problems(job: Job, _observed: Mapping[str, Observed]) -> list[Problem]:
+    """Other clusters that need the same daemon otherwise. The plan itself tells the rest."""
+    return [p for p in lint_others(spec_of(job), job.others) if p.code in _ONE_DAEMON]
 
 
 def _rehearse(rollout: Rollout) -> None:

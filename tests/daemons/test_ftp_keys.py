@@ -21,7 +21,7 @@ from lbftp.core.job import Access, Event, Job, Orders
 from lbftp.core.observe.ftp_files import OPTIONS
 from lbftp.core.observe.ftpd import Daemon
 from lbftp.core.program import ftp_keys as program
-from lbftp.core.spec import ClusterSpec
+from lbftp.core.spec import ClusterSpec, PortRange
 from ops.bench.sshd import Target, private_sshd
 from ops.bootstrap import UNPACK_INTO
 from tests.core.cases import GUIDE
@@ -453,3 +453,11 @@ def test_a_server_that_does_not_answer_is_not_planned(machines: Machines) -> Non
     server.access = dataclasses.replace(server.access, port=1)
     with pytest.raises(Unreachable, match="ftp1: no SSH connection"):
         site.plan()
+
+
+def test_two_clusters_that_need_one_daemon_otherwise_are_not_set_by_turns(machines: Machines) -> None:
+    site = machines("vsftpd", {VSFTPD: _VSFTPD})
+    other = dataclasses.replace(GUIDE, name="other", mark=22, passive=PortRange(30000, 30999))
+    outcome = site.do("plan", others=(other,))
+    assert outcome.state == "failed"
+    assert "FTP201" in {p.code for p in outcome.refused}
