@@ -6,6 +6,7 @@ Nothing is applied to the pair. The tests go on from each other's state, in this
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any, Final
 
 import pytest
@@ -35,6 +36,11 @@ printf '[Service]\\nExecStartPre=/bin/grep -q pasv_address /etc/vsftpd.conf\\n' 
   >/run/systemd/system/vsftpd@ftp1.service.d/picky.conf
 systemctl daemon-reload
 """
+# The other daemons: a file of theirs, and the line with which it names other passive ports than the cluster's.
+_OTHERS: Final = {
+    "proftpd": ("/etc/proftpd/proftpd.conf", "PassivePorts 30000 30999"),
+    "pure-ftpd": ("/etc/pure-ftpd/conf/PassivePortRange", "30000 30999"),
+}
 _FREE: Final = "rm -r /run/systemd/system/vsftpd@ftp1.service.d; systemctl daemon-reload"
 
 
@@ -125,6 +131,26 @@ def test_a_unit_that_does_not_start_again_gets_its_old_file_back(bench: Bench) -
     finally:
         bench.sh("ftp1", _FREE)
     assert set_keys(bench).state == "succeeded"
+
+
+@pytest.mark.parametrize("daemon", list(_OTHERS))
+def test_the_other_daemons_are_brought_into_step(bench: Bench, daemon: str) -> None:
+    """ftp1 serves with another daemon, whose passive ports are its own."""
+    path, line = _OTHERS[daemon]
+    write = f"printf '# Ours\\n%s\\n' {shlex.quote(line)} >>{path}" if line[0].isupper() else f"echo {line} >{path}"
+    bench.sh("ftp1", f"systemctl stop vsftpd; {write}; systemctl start {daemon}")
+    try:
+        assert look(bench)["ftpd-passive-range"].startswith(f"ftp1 ({daemon}): passive ports are 30000-30999")
+        before = bench.sh("ftp1", f"cat {path}").splitlines()
+        outcome = set_keys(bench)
+        assert outcome.state == "succeeded", outcome.text
+        now = bench.sh("ftp1", f"cat {path}").splitlines()
+        assert [x for x in now if x not in before] == [line.replace("30000 30999", "10000 20000")]
+        assert [x for x in before if x not in now] == [line]
+        assert told(bench, "ftp1")[1]
+        assert "ftpd-passive-range" not in look(bench)
+    finally:
+        bench.sh("ftp1", f"systemctl stop {daemon}; systemctl start vsftpd")
 
 
 def test_a_stopped_daemon_is_found(bench: Bench) -> None:
