@@ -63,17 +63,18 @@ class Bench:
         return replace(Access(name, host.address, host.port, "root", host.host_key, key=key), **changes)
 
     def job(self, **changes: Any) -> Job:
-        """`probe` stands for `probes` with that one alone."""
-        probe = Probe(
+        """`probe` stands for `probes` with that one alone, None for no probe."""
+        client = Probe(
             self.access("client"),
             tuple(f"192.0.2.{n}" for n in range(50, 58)),
             "ftpuser",
             "probe.bin",
             "lab-ftp-password",
         )
-        job = Job(1, "plan", 1, spec=GUIDE, routers=(self.access("r1"), self.access("r2")), probes=(probe,))
+        job = Job(1, "plan", 1, spec=GUIDE, routers=(self.access("r1"), self.access("r2")), probes=(client,))
         if "probe" in changes:
-            changes["probes"] = (changes.pop("probe"),)
+            probe = changes.pop("probe")
+            changes["probes"] = (probe,) if probe else ()
         return replace(job, **changes)
 
     def do(self, kind: str, **changes: Any) -> Outcome:
