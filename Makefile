@@ -16,7 +16,7 @@ EARLY := tests/core tests/test_layers.py
 LATE := tests/ops tests/workers tests/browser tests/lab_machines tests/lab tests/faults tests/breakages
 # On virtual routers `make test` takes the main job, probes, refusals, and a sample of the faults and breakages. The rest
 # takes its time: `make test-lab` has all of it, of the series (faults, breakages, proofs) a sample.
-APART := $(filter-out tests/lab/test_probes.py,$(wildcard tests/lab/test_*.py))
+APART := tests/faults/test_once.py $(filter-out tests/lab/test_probes.py,$(wildcard tests/lab/test_*.py))
 ALL := $(sort $(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))
 TESTS := $(filter $(EARLY),$(ALL)) $(filter-out $(EARLY) $(LATE) %/__pycache__,$(ALL)) $(foreach t,$(LATE),$(filter $(t),$(ALL)))
 WEB := $(filter-out tests/lab tests/faults tests/breakages tests/kernel tests/daemons tests/lab_machines tests/browser tests/workers tests/core tests/ops,$(TESTS))

@@ -1,6 +1,6 @@
 """Faults that are tried once: wholly old or wholly new on both routers, the right end and words, and the next apply works.
 
-`make test` takes a sample; `make test-faults` all.
+`make test-lab` takes a sample; `make test-faults` all.
 """
 
 from __future__ import annotations
