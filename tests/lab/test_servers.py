@@ -41,6 +41,8 @@ _OTHERS: Final = {
     "proftpd": ("/etc/proftpd/proftpd.conf", "PassivePorts 30000 30999"),
     "pure-ftpd": ("/etc/pure-ftpd/conf/PassivePortRange", "30000 30999"),
 }
+# What the cluster needs otherwise as well than Debian's files have it.
+_NEEDED: Final = {"proftpd": {"TimeoutIdle 300", "RootRevoke off"}, "pure-ftpd": set[str]()}
 _FREE: Final = "rm -r /run/systemd/system/vsftpd@ftp1.service.d; systemctl daemon-reload"
 
 
@@ -145,8 +147,11 @@ def test_the_other_daemons_are_brought_into_step(bench: Bench, daemon: str) -> N
         outcome = set_keys(bench)
         assert outcome.state == "succeeded", outcome.text
         now = bench.sh("ftp1", f"cat {path}").splitlines()
-        assert [x for x in now if x not in before] == [line.replace("30000 30999", "10000 20000")]
-        assert [x for x in before if x not in now] == [line]
+        ours = line.replace("30000 30999", "10000 20000")
+        put, gone = [x for x in now if x not in before], [x for x in before if x not in now]
+        assert set(put) == {ours, *_NEEDED[daemon]}
+        assert line in gone
+        assert {x.split()[0] for x in gone} <= {x.split()[0] for x in put}
         assert told(bench, "ftp1")[1]
         assert "ftpd-passive-range" not in look(bench)
     finally:
