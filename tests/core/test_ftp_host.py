@@ -41,6 +41,7 @@ PARTS = {
     "processes": "vsftpd 402 vsftpd.service enabled /usr/sbin/vsftpd /etc/vsftpd.conf  \n",
     "route": "default via 10.0.50.1 dev int0 \n",
     "sysctl": "all.arp_ignore 0\nint0.arp_ignore 0\n",
+    "status": "addr 0\nlistening 0\n",
     "uid": "0\n",
     "units": "vsftpd active\nproftpd inactive\npure-ftpd inactive\n",
 }
@@ -147,3 +148,16 @@ def test_any_answer_is_understood_or_refused(at: int, more: bytes) -> None:
 
 def test_the_program_writes_nothing_outside_its_own_folder() -> None:
     assert not [w for w in ("rm -rf /", "sed -i", "systemctl restart", "mv ") if w in program()]
+
+
+def test_a_machine_where_nothing_listens_has_no_daemon() -> None:
+    """SSH may be started for each connection by somebody else's socket."""
+    host = ftp_host("ftp1", _framed(PARTS | {"listening": "", "processes": ""}))
+    assert "ftpd-stopped" in _codes(host)
+
+
+@pytest.mark.parametrize("part", ["addr", "listening"])
+def test_a_machine_without_iproute_is_told_so(part: str) -> None:
+    status = PARTS["status"].replace(f"{part} 0", f"{part} 127")
+    with pytest.raises(ObserveError, match="iproute2"):
+        ftp_host("ftp1", _framed(PARTS | {part: "", "status": status}))

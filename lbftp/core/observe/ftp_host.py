@@ -78,7 +78,8 @@ def ftp_host(name: str, answer: bytes) -> FtpHost:
     """What the machine of the real server `name` holds."""
     parts = unframe(answer)
     text = {part: content.decode("utf-8", "surrogateescape") for part, content in parts.items()}
-    if "addr" not in text or "os" not in text or not text.get("listening"):
+    codes = dict(line.rsplit(" ", 1) for line in text.get("status", "").splitlines() if " " in line)
+    if "os" not in text or any(codes.get(part) != "0" for part in ("addr", "listening")):
         raise ObserveError("answer", "lacks addresses or sockets: ip and ss (iproute2) have to be there")
     platform, pretty = facts.os_release(text["os"])
     files = files_of(parts)
@@ -91,7 +92,7 @@ def ftp_host(name: str, answer: bytes) -> FtpHost:
         os=pretty,
         instances=tuple(_instances(text, files)),
         active=frozenset(unit for unit, state in units.items() if state == "active"),
-        listening=frozenset(port for _, port, _ in _sockets(text["listening"])),
+        listening=frozenset(port for _, port, _ in _sockets(text.get("listening", ""))),
         interfaces={n: tuple(a.ip for a in found) for n, found in facts.addresses(text["addr"]).items()},
         gateways=tuple(_gateways(text)),
         sysctls=dict(line.split(" ", 1) for line in text.get("sysctl", "").splitlines() if " " in line),
@@ -110,7 +111,7 @@ def _sockets(listing: str) -> Iterator[tuple[str, int, frozenset[str]]]:
 
 
 def _instances(text: Mapping[str, str], files: Mapping[str, str]) -> Iterator[Instance]:
-    sockets = list(_sockets(text["listening"]))
+    sockets = list(_sockets(text.get("listening", "")))
     for line in text.get("processes", "").splitlines():
         if match := _PROCESS.match(line):
             name, pid, unit, enabled, command = match.groups()
