@@ -296,8 +296,7 @@ def _restored(rollout: Rollout, name: str, until: float) -> bool:
 
 
 def _wishes(spec: ClusterSpec, observed: Observed) -> set[tuple[str, str]]:
-    """What is missing for the spec. The helper module is left out: in use it can neither be unloaded nor loaded again
-    with the ports of before, and no matter: it watches more than it has to."""
-    return {
-        (d.kind, d.key) for d in diff(desired(spec, observed), observed) if d.kind not in {"module", "module-ports"}
-    }
+    """What is missing for the spec. Left out are what a reload gets over, and the helper module: in use it can neither
+    be unloaded nor loaded again with the ports of before, and no matter: it watches more than it has to."""
+    out = {"module", "module-ports", "keepalived-late"}
+    return {(d.kind, d.key) for d in diff(desired(spec, observed), observed) if d.kind not in out}

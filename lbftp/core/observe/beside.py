@@ -125,13 +125,14 @@ def _late(text: Mapping[str, str]) -> dict[str, float]:
         stamp, _, path = line.partition(" ")
         if stamp.isascii() and stamp.isdigit() and len(stamp) < 12:
             stamps[path] = int(stamp)
-    up, read = _seconds(text.get("uptime", "").partition(" ")[0]), _read_at(text.get("units", ""))
+    up, read = _seconds(text.get("uptime", "").strip()), _read_at(text.get("units", ""))
     now = stamps.pop("uptime", 0)
     if not (up and read and now):
         return {}
     at = now - (up - read)
-    # Stamps are whole seconds, and a file that was put in place just before the reload is not late.
-    return {path: stamp - at for path, stamp in stamps.items() if stamp > at + 1}
+    # Stamps are whole seconds, and a file that was put in place just before the reload is not late. One of the future
+    # was written under another clock, and tells nothing.
+    return {path: stamp - at for path, stamp in stamps.items() if at + 1 < stamp <= now}
 
 
 def _read_at(units: str) -> float:
