@@ -26,6 +26,7 @@ Pair = Mapping[str, Observed]
 ACCOUNT: Final = "probe account"
 NETWORK: Final = "network"
 VRRP: Final = "VRRP"
+_TRANSFERS: Final = frozenset({"LIST", "RETR", "STOR"})
 # (commands, codes, what such an answer means); the first that fits counts. RFC 959, 4.2; RFC 4217; RFC 2428.
 _ANSWERS: Final = (
     ("", "421", "it takes no more sessions, or is about to stop"),
@@ -230,10 +231,11 @@ def _landed(row: Row) -> str:
 
 
 def _in_data(row: Row) -> bool:
-    """Whether it failed at a data connection."""
+    """Whether it failed at a data connection. Servers connect to an active client before they answer its command."""
     words = str(row["stage"]).split(" ")
-    transfers = len(words) > 1 and words[0] in {"PASV", "EPSV", "LIST", "RETR", "STOR"}
-    return transfers or str(row["message"])[:3] == "425"
+    transfers = len(words) > 1 and words[0] in {"PASV", "EPSV", *_TRANSFERS}
+    waits = words[0] in _TRANSFERS and row["mode"] in {"PORT", "EPRT"} and row.get("error") == "timeout"
+    return transfers or waits or str(row["message"])[:3] == "425"
 
 
 def _predicted(spec: ClusterSpec, row: Row, one: Observed, servers: Sequence[FtpServer]) -> Prediction:

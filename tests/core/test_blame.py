@@ -123,6 +123,8 @@ def test_what_the_server_says_is_the_server_s(failed: dict[str, Any], hop: str, 
         (refused("192.0.2.100"), "real server ftp1", "pasv_address"),
         (row("PORT", stage="LIST", error="reply", message="425 Failed to establish connection."), "real server ftp1",
          "connect from port 20"),
+        (row("EPRT", stage="LIST", error="timeout", message="no answer within 15 s"), "real server ftp1",
+         "connect from port 20"),
         (row(error="refused"), "real server ftp1", "refuses connections to port 21"),
         (row(), "real server ftp1", "default route is the routers' 10.0.50.1"),
         (row(real_server=""), NETWORK, "do not get there"),
@@ -130,7 +132,7 @@ def test_what_the_server_says_is_the_server_s(failed: dict[str, Any], hop: str, 
          "does not greet"),
         (row(error="local", message="Cannot assign requested address"), "probe host client", "source addresses"),
     ],
-    ids=["range", "pasv_address", "port 20", "stopped", "route", "network", "greeting", "local"],
+    ids=["range", "pasv_address", "port 20", "silent", "stopped", "route", "network", "greeting", "local"],
 )  # fmt: skip
 def test_where_the_routers_are_right_something_else_is_named(failed: dict[str, Any], hop: str, words: str) -> None:
     found = why(GUIDE, failed, APPLIED)
