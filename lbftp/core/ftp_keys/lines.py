@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 # Option as the daemon spells it -> its value, None for one that must not be there.
@@ -37,3 +37,21 @@ def plain(text: str) -> str:
 def appended(text: str, line: str) -> str:
     """`text` with `line` at its end; a last line that had no end gets one."""
     return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{line}\n"
+
+
+def with_options(text: str, need: Wanted, sets: Callable[[str, str], bool], between: str) -> str:
+    """`text` with these options, where `sets` says whether a line sets an option. Of several lines for one the last is
+    the one that is set; one that must not be there goes with all its lines. Raises Unsettable."""
+    lines, more = plain(text).split("\n"), []
+    for option, value in checked(need).items():
+        found = [number for number, line in enumerate(lines) if sets(line, option)]
+        if value is None:
+            lines = [line for number, line in enumerate(lines) if number not in found]
+        elif found:
+            lines[found[-1]] = f"{option}{between}{value}"
+        else:
+            more.append(f"{option}{between}{value}")
+    after = "\n".join(lines)
+    for line in more:
+        after = appended(after, line)
+    return after

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Address
 from typing import Final
 
-from lbftp.core.ftp_keys.lines import Unsettable, Wanted, appended, checked, plain
+from lbftp.core.ftp_keys.lines import Unsettable, Wanted, appended, checked, plain, with_options
 from lbftp.core.ftp_keys.vsftpd import ADDRESS, RANGE
 from lbftp.core.observe.ftpd import FtpServer
 from lbftp.core.render.ftpd_parts import idle_timeout, names_vip
@@ -40,19 +40,7 @@ def wanted(spec: ClusterSpec, one: FtpServer, codes: AbstractSet[str]) -> Wanted
 
 def edited(text: str, need: Wanted) -> str:
     """The text of pure-ftpd.conf with these options. Raises Unsettable."""
-    lines, more = plain(text).split("\n"), []
-    for option, value in checked(need).items():
-        found = [number for number, line in enumerate(lines) if _option(line) == option.lower()]
-        if value is None:
-            lines = [line for number, line in enumerate(lines) if number not in found]
-        elif found:
-            lines[found[-1]] = f"{option} {value}"
-        else:
-            more.append(f"{option} {value}")
-    after = "\n".join(lines)
-    for line in more:
-        after = appended(after, line)
-    return after
+    return with_options(text, need, lambda line, option: _option(line) == option.lower(), " ")
 
 
 def _option(line: str) -> str:

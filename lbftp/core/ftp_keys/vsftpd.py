@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Address
 from typing import Final
 
-from lbftp.core.ftp_keys.lines import Unsettable, Wanted, appended, checked, plain
+from lbftp.core.ftp_keys.lines import Unsettable, Wanted, with_options
 from lbftp.core.observe.ftpd import FtpServer
 from lbftp.core.promise import data_port
 from lbftp.core.render.ftpd_parts import idle_timeout, names_vip
@@ -75,19 +75,7 @@ def _value(line: str, option: str) -> str | None:
 def edited(text: str, need: Wanted) -> str:
     """`text` with these options. Of several lines for one option the last is the one that is set; one that must not be
     there goes with all its lines. Raises Unsettable."""
-    lines, more = plain(text).split("\n"), []
-    for option, value in checked(need).items():
-        found = [number for number, line in enumerate(lines) if _value(line, option) is not None]
-        if value is None:
-            lines = [line for number, line in enumerate(lines) if number not in found]
-        elif found:
-            lines[found[-1]] = f"{option}={value}"
-        else:
-            more.append(f"{option}={value}")
-    after = "\n".join(lines)
-    for line in more:
-        after = appended(after, line)
-    return after
+    return with_options(text, need, lambda line, option: _value(line, option) is not None, "=")
 
 
 def reloadable(need: Wanted) -> bool:
