@@ -9,6 +9,7 @@ from typing import Final
 
 from lbftp.core import program
 from lbftp.core.job import Access
+from lbftp.core.program.complaints import explained
 from lbftp.core.program.guard import STATUS, GuardState, Hold, state
 from workers.errors import StepFailed, WorkError
 from workers.observe import Pair, connected, each
@@ -30,7 +31,7 @@ def extend(report: Report, pair: Pair, hold: Hold, names: Sequence[str]) -> None
         answer = remote.run(program.guard.extend(hold, secrets.token_hex(8)))
         if answer.code != 0:
             said = [line for line in answer.out.decode(errors="replace").splitlines() if not line.startswith("@lbftp ")]
-            raise StepFailed(f"{name}: {(said or ['its guard does not answer'])[-1]}")
+            raise StepFailed(f"{name}: {explained((said or ['its guard does not answer'])[-1])}")
         report.guard(name, "extended", hold.seconds)
 
     each({name: pair[name] for name in names}, again)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import select
 import shlex
 import socket
@@ -46,6 +47,8 @@ _DISABLED: Final = {
     "ciphers": ["aes128-cbc", "aes192-cbc", "aes256-cbc", "3des-cbc"],
     "macs": ["hmac-sha1", "hmac-md5", "hmac-sha1-96", "hmac-md5-96"],
 }
+# What paramiko calls a failed login, although nobody judged the credential: the machine went away in the middle of it.
+_UNANSWERED: Final = re.compile("timeout|EOF", re.IGNORECASE)
 # Seconds. A machine that boots knows nothing of its old connections, and says so only when it hears from them.
 _KEEPALIVE: Final = 5
 _KEYS: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
@@ -213,6 +216,11 @@ def _open(access: Access, connection: fabric.Connection) -> None:
     except paramiko.BadHostKeyException as error:
         raise _other_key(access, _line(error.key)) from error
     except paramiko.AuthenticationException as error:
+        if _UNANSWERED.search(str(error)):
+            raise Unreachable(
+                f"{access.name}: {access.address} port {access.port} gave no answer to the login ({_words(error)}). "
+                "See that the machine is up and not overloaded."
+            ) from error
         raise LoginRefused(
             f"{access.name}: the login as {access.username} was refused ({_words(error)}). "
             "Correct the credential, or allow its key on the machine."

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from lbftp.core import program
+from lbftp.core.program.complaints import explained
 from lbftp.core.steps import Step
 from workers.errors import StepFailed
 from workers.remote import Remote
@@ -30,7 +31,7 @@ def follow_steps(report: Report, remote: Remote, text: str, token: str, names: M
     if answer.code != 0:
         current, last = follow.failed or (follow.current, follow.last)
         step = names.get(current, current) or "the program"
-        said = (last or answer.err.strip() or f"exit code {answer.code}")[:500]
+        said = explained((last or answer.err.strip() or f"exit code {answer.code}")[:500])
         raise StepFailed(f"{router}: «{step}» failed: {said}")
 
 

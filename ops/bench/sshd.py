@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,14 +28,14 @@ class Target:
 
 
 @contextmanager
-def private_sshd(folder: Path) -> Iterator[Target]:
-    """The server while inside. Raises StackError if there is none on this machine."""
+def private_sshd(folder: Path, options: Mapping[str, str] | None = None) -> Iterator[Target]:
+    """The server while inside, with these lines of sshd_config(5) changed. Raises StackError if this machine has none."""
     program = shutil.which("sshd", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
     if program is None:
         raise StackError("sshd is missing: apt-get install openssh-server")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
-    target = _prepare(folder)
+    target = _prepare(folder, options or {})
     argv = ["setpriv", "--pdeathsig", "TERM", "--", program, "-D", "-e", "-f", str(folder / "sshd_config")]
     with (folder / "sshd.log").open("wb") as log:
         server = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -47,7 +47,7 @@ def private_sshd(folder: Path) -> Iterator[Target]:
         server.wait(10)
 
 
-def _prepare(folder: Path) -> Target:
+def _prepare(folder: Path, options: Mapping[str, str]) -> Target:
     for name in ("host", "client"):
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(folder / name)], check=True
@@ -56,14 +56,14 @@ def _prepare(folder: Path) -> Target:
     host_key = " ".join((folder / "host.pub").read_text().split()[:2])
     port = free_port()
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}\n")
-    (folder / "sshd_config").write_text(_config(folder, port))
+    (folder / "sshd_config").write_text(_config(folder, port, options))
     if os.geteuid() == 0:
         # Where sshd locks itself in before the login; Debian makes it when the service starts.
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     return Target(port, getpass.getuser(), str(folder / "client"), str(folder / "known_hosts"), host_key)
 
 
-def _config(folder: Path, port: int) -> str:
+def _config(folder: Path, port: int, options: Mapping[str, str]) -> str:
     lines = {
         "ListenAddress": "127.0.0.1",
         "Port": str(port),
@@ -78,6 +78,7 @@ def _config(folder: Path, port: int) -> str:
         "MaxStartups": "500",
         "MaxSessions": "100",
         "LogLevel": "ERROR",
+        **options,
     }
     return "".join(f"{name} {value}\n" for name, value in lines.items())
 

@@ -50,8 +50,8 @@ class Strike:
             self.fault(self.bench, self.place[0] or "r1")
 
 
-def _manager_gone(_bench: Bench, _router: str) -> None:
-    """As if the worker were killed: its connections end, and it says nothing any more."""
+def manager_gone(_bench: Bench, _router: str) -> None:
+    """As if the worker were killed (test_workers does it to a real one): its connections end, and it says no more."""
     raise ClaimLost("killed")
 
 
@@ -71,7 +71,6 @@ def _locked_out(bench: Bench, router: str) -> None:
 
 
 FAULTS: Final[dict[str, Callable[[Bench, str], None]]] = {
-    "manager gone": _manager_gone,
     "connection cut": _connection_cut,
     "router reboots": _reboot,
     "locked out": _locked_out,

@@ -47,9 +47,9 @@ class Held:
         return not any(self.wishes.values())
 
 
-def held(bench: Bench) -> Held:
-    observed, _ = seen(bench)
-    return Held(_wishes(observed), bench.both(_MANAGED), bench.foreign())
+def held(bench: Bench, observed: Mapping[str, Observed] | None = None) -> Held:
+    """Now, or with what was observed of the routers just now."""
+    return Held(_wishes(observed or seen(bench)[0]), bench.both(_MANAGED), bench.foreign())
 
 
 def _wishes(observed: Mapping[str, Observed]) -> Wishes:
@@ -65,26 +65,27 @@ def seen(bench: Bench) -> tuple[dict[str, Observed], dict[str, GuardState]]:
         return look(pair), {name: ask(remote) for name, remote in pair.items()}
 
 
-def rest(bench: Bench) -> None:
-    """Returns when both routers can be asked and no guard waits any more."""
+def rest(bench: Bench) -> dict[str, Observed]:
+    """What is seen of the routers once both can be asked and no guard waits any more."""
     end = time.monotonic() + _REST_SECONDS
-    while not _rests(bench):
+    while (observed := _at_rest(bench)) is None:
         assert time.monotonic() < end, "a router did not come to rest"
         time.sleep(1)
+    return observed
 
 
-def _rests(bench: Bench) -> bool:
+def _at_rest(bench: Bench) -> dict[str, Observed] | None:
     try:
         observed, guards = seen(bench)
     except WorkError:
-        return False
+        return None
     through_boot = all(found.unit("keepalived.service").active == "active" for found in observed.values())
-    return through_boot and not any(g.armed or g.owner for g in guards.values())
+    return observed if through_boot and not any(g.armed or g.owner for g in guards.values()) else None
 
 
-def judge(bench: Bench, before: Held, *, booted: bool = False) -> str:
-    """'old' or 'new', what both routers wholly hold now. AssertionError for anything in between or foreign."""
-    now = held(bench)
+def judge(bench: Bench, before: Held, observed: Mapping[str, Observed], *, booted: bool = False) -> str:
+    """'old' or 'new', what both routers wholly hold at rest. AssertionError for anything in between or foreign."""
+    now = held(bench, observed)
     if now.new:
         state = "new"
     else:

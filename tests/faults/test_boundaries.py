@@ -6,16 +6,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
 from tests.faults import series
-from tests.faults.conftest import Recorder
+from tests.faults.conftest import Recorder, fresh
 from tests.faults.faults import FAULTS, SAMPLE, Place, Strike, everything, words
-from tests.faults.judging import held, judge, rest, retried
+from tests.faults.judging import Held, held, judge, rest, retried
 from tests.workers.conftest import LIMITS, Bench
-from workers.errors import ClaimLost
 from workers.kinds import KINDS
 from workers.outcome import Outcome
 from workers.report import Report
@@ -32,28 +31,37 @@ def test_the_sample_is_of_boundaries_that_exist() -> None:
     assert set(SAMPLE) <= set(everything())
 
 
-def carried_out(bench: Bench, strike: Strike) -> Outcome:
-    """The run until its end, by another worker if the first one dies."""
-    made = bench.do("plan").plan
-    assert made is not None
-    job = bench.job(kind="apply", approved_digest=made.digest, guard=GUARD, run_id=9)
-    try:
-        return KINDS["apply"](job, Report(strike, lambda: None), LIMITS)
-    except ClaimLost:
-        return bench.do("apply", approved_digest=made.digest, guard=GUARD, run_id=9, fence=2)
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The lab's first state, to which every case goes back, and the digest of the plan made for it."""
+
+    held: Held
+    digest: str
+
+
+@pytest.fixture(scope="module")
+def start() -> Start:
+    bench = fresh()
+    planned = bench.do("plan").plan
+    assert planned is not None
+    return Start(held(bench), planned.digest)
+
+
+def carried_out(bench: Bench, strike: Strike, digest: str) -> Outcome:
+    job = bench.job(kind="apply", approved_digest=digest, guard=GUARD, run_id=9)
+    return KINDS["apply"](job, Report(strike, lambda: None), LIMITS)
 
 
 @pytest.mark.parametrize(("place", "fault"), CASES, ids=[f"{p[0] or 'pair'}-{p[1]}-{f}" for p, f in CASES])
-def test_both_or_neither(bench: Bench, recorded: Recorder, place: Place, fault: str) -> None:
+def test_both_or_neither(start: Start, bench: Bench, recorded: Recorder, place: Place, fault: str) -> None:
     with recorded(words(place), fault) as kept:
-        before = held(bench)
-        strike, start = Strike(place, FAULTS[fault], bench), time.monotonic()
-        outcome = carried_out(bench, strike)
+        strike, begun = Strike(place, FAULTS[fault], bench), time.monotonic()
+        outcome = carried_out(bench, strike, start.digest)
         kept.row = replace(kept.row, run=outcome.state, said=outcome.text)
         assert strike.struck
-        rest(bench)
-        kept.row = replace(kept.row, seconds=round(time.monotonic() - start))
-        state = judge(bench, before, booted=fault == "router reboots")
+        observed = rest(bench)
+        kept.row = replace(kept.row, seconds=round(time.monotonic() - begun))
+        state = judge(bench, start.held, observed, booted=fault == "router reboots")
         kept.row = replace(kept.row, state=state)
         assert (outcome.state == "succeeded") == (state == "new"), (outcome.state, outcome.text, state)
         again = retried(bench)

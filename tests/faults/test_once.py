@@ -44,9 +44,9 @@ def test_once(bench: Bench, recorded: Recorder, case: Once) -> None:
         outcome, said = carried_out(bench, case, planned)
         kept.row = replace(kept.row, run=outcome.state, said=outcome.text)
         case.healed(bench)
-        rest(bench)
+        observed = rest(bench)
         kept.row = replace(kept.row, seconds=round(time.monotonic() - start))
-        kept.row = replace(kept.row, state=judge(bench, before, booted=case.booted))
+        kept.row = replace(kept.row, state=judge(bench, before, observed, booted=case.booted))
         assert kept.row.state in case.ends, outcome.text
         assert (outcome.state == "succeeded") == (kept.row.state == "new"), (outcome.state, outcome.text)
         assert case.says in said

@@ -67,8 +67,8 @@ def test_both_or_neither(bench: Bench, site: Site, recorded: Recorder, place: Pl
             shows_the_truth(site, run)
         state, outcome = site.ended(run)
         kept.row = replace(kept.row, run=state, said=outcome)
-        rest(bench)
-        kept.row = replace(kept.row, seconds=round(time.monotonic() - start), state=judge(bench, before))
+        observed = rest(bench)
+        kept.row = replace(kept.row, seconds=round(time.monotonic() - start), state=judge(bench, before, observed))
         assert (state == "succeeded") == (kept.row.state == "new"), (state, outcome)
         assert site.desk.do("again")["state"] == "succeeded"
         kept.row = replace(kept.row, again=True)
@@ -93,8 +93,8 @@ def test_the_run_gets_over_it(bench: Bench, site: Site, recorded: Recorder, faul
                     FAULTS[fault](site)
                     ahead.remove(place)
             state, outcome = site.ended(run)
-            rest(bench)
-            now, seconds = judge(bench, before), round(time.monotonic() - start)
+            observed = rest(bench)
+            now, seconds = judge(bench, before, observed), round(time.monotonic() - start)
             works = site.desk.do("again")["state"] == "succeeded"
             for kept in struck:
                 kept.row = replace(kept.row, run=state, said=outcome, seconds=seconds, state=now, again=works)
@@ -118,9 +118,9 @@ def test_the_same_task_delivered_at_once_works_once(bench: Bench, site: Site, re
         for _ in range(2):
             site.desk.do("deliver", run=run)
         state, outcome = site.ended(run)
-        rest(bench)
+        observed = rest(bench)
         seconds = round(time.monotonic() - start)
-        kept.row = replace(kept.row, run=state, said=outcome, seconds=seconds, state=judge(bench, before))
+        kept.row = replace(kept.row, run=state, said=outcome, seconds=seconds, state=judge(bench, before, observed))
         assert (state, kept.row.state) == ("succeeded", "new")
         assert site.ask("select attempts, fence from changes_run where id = ?", run) == [(1, 1)]
         assert site.desk.do("again")["state"] == "succeeded"

@@ -15,7 +15,7 @@ import pytest
 from lab import api
 from ops.demo import foreign
 from tests.core.cases import GUIDE, guide
-from tests.faults.faults import FAULTS, Place, Strike
+from tests.faults.faults import Place, Strike, manager_gone
 from tests.workers.conftest import Bench
 from workers.errors import ClaimLost
 from workers.kinds import KINDS
@@ -181,7 +181,7 @@ def dies(bench: Bench, kind: str, place: Place, **params: Any) -> dict[str, Any]
     planned = bench.do("plan", change=kind, params=params)
     assert planned.plan is not None, planned.text
     told = {"change": kind, "params": params, "approved_digest": planned.plan.digest, "guard": GUARD, "run_id": 9}
-    strike = Strike(place, FAULTS["manager gone"], bench)
+    strike = Strike(place, manager_gone, bench)
     with pytest.raises(ClaimLost):
         KINDS[kind](bench.job(kind=kind, **told), Report(strike, lambda: None), LIMITS)
     assert strike.struck
