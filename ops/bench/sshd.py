@@ -29,7 +29,7 @@ class Target:
 
 @contextmanager
 def private_sshd(folder: Path, options: Mapping[str, str] | None = None) -> Iterator[Target]:
-    """The server while inside, with these lines of sshd_config(5) changed. Raises StackError if this machine has none."""
+    """The server while inside, with these lines of sshd_config(5) changed. Raises StackError if there is none."""
     program = shutil.which("sshd", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
     if program is None:
         raise StackError("sshd is missing: apt-get install openssh-server")
