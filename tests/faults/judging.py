@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from lbftp.core.diff import diff
 from lbftp.core.observe.observed import Observed
@@ -36,9 +36,11 @@ Wishes = dict[str, frozenset[tuple[str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What both routers hold: what is missing for the guide's cluster, the managed text, and what is foreign."""
+    """What both routers hold: what is missing for the guide's cluster, the managed text, and what is foreign. The module
+    is apart: in use it stays, and no matter."""
 
     wishes: Wishes
+    modules: Wishes
     managed: Mapping[str, str]
     foreign: Mapping[str, foreign.Look]
 
@@ -49,14 +51,16 @@ class Held:
 
 def held(bench: Bench, observed: Mapping[str, Observed] | None = None) -> Held:
     """Now, or with what was observed of the routers just now."""
-    return Held(_wishes(observed or seen(bench)[0]), bench.both(_MANAGED), bench.foreign())
+    missing = _wishes(observed or seen(bench)[0])
+    modules = {name: frozenset(w for w in wishes if w[0] == "module") for name, wishes in missing.items()}
+    wishes = {name: missing[name] - modules[name] for name in missing}
+    return Held(wishes, modules, bench.both(_MANAGED), bench.foreign())
 
 
 def _wishes(observed: Mapping[str, Observed]) -> Wishes:
-    """What is missing on each router. The module is left out: in use it stays, and no matter."""
+    """What is missing on each router."""
     return {
-        name: frozenset((d.kind, d.key) for d in diff(desired(GUIDE, found), found) if d.kind != "module")
-        for name, found in observed.items()
+        name: frozenset((d.kind, d.key) for d in diff(desired(GUIDE, found), found)) for name, found in observed.items()
     }
 
 
@@ -83,9 +87,12 @@ def _at_rest(bench: Bench) -> dict[str, Observed] | None:
     return observed if through_boot and not any(g.armed or g.owner for g in guards.values()) else None
 
 
-def judge(bench: Bench, before: Held, observed: Mapping[str, Observed], *, booted: bool = False) -> str:
-    """'old' or 'new', what both routers wholly hold at rest. AssertionError for anything in between or foreign."""
+def judge(
+    bench: Bench, before: Held, observed: Mapping[str, Observed], *, booted: bool = False
+) -> tuple[Literal["old", "new"], Held]:
+    """What both routers wholly hold at rest. AssertionError for anything in between or foreign."""
     now = held(bench, observed)
+    state: Literal["old", "new"]
     if now.new:
         state = "new"
     else:
@@ -93,7 +100,7 @@ def judge(bench: Bench, before: Held, observed: Mapping[str, Observed], *, boote
         assert now.wishes == before.wishes
         assert now.managed == before.managed
     _foreign_is_untouched(bench, before, booted=booted)
-    return state
+    return state, now
 
 
 def _foreign_is_untouched(bench: Bench, before: Held, *, booted: bool) -> None:

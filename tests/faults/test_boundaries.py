@@ -5,15 +5,15 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from itertools import count
 
 import pytest
 
 from tests.faults import series
-from tests.faults.conftest import Recorder, fresh
+from tests.faults.chain import Chain
 from tests.faults.faults import FAULTS, SAMPLE, Place, Strike, everything, words
-from tests.faults.judging import Held, held, judge, rest, retried
+from tests.faults.judging import retried
 from tests.workers.conftest import LIMITS, Bench
 from workers.kinds import KINDS
 from workers.outcome import Outcome
@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
 
 # A router that nobody takes over rests when its guard has waited so long.
 GUARD = 90 if series.ALL else 40
+_RUNS = count(9)
 _ALL = everything()
 CASES = series.left(_ALL, [(words(place), fault) for place, fault in _ALL]) if series.ALL else list(SAMPLE)
 
@@ -31,39 +32,41 @@ def test_the_sample_is_of_boundaries_that_exist() -> None:
     assert set(SAMPLE) <= set(everything())
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The lab's first state, to which every case goes back, and the digest of the plan made for it."""
+@pytest.fixture(scope="module")
+def chain() -> Iterator[Chain]:
+    made = Chain(again)
+    yield made
+    made.close()
 
-    held: Held
-    digest: str
+
+def again(bench: Bench) -> None:
+    outcome = retried(bench)
+    assert outcome.state == "succeeded", outcome.text
 
 
 @pytest.fixture(scope="module")
-def start() -> Start:
-    bench = fresh()
-    planned = bench.do("plan").plan
-    assert planned is not None
-    return Start(held(bench), planned.digest)
+def digests() -> dict[int, str]:
+    """Of plans, by the chain's turn: within one all cases begin with the same."""
+    return {}
 
 
-def carried_out(bench: Bench, strike: Strike, digest: str) -> Outcome:
-    job = bench.job(kind="apply", approved_digest=digest, guard=GUARD, run_id=9)
+def planned(bench: Bench) -> str:
+    plan = bench.do("plan").plan
+    assert plan is not None
+    return plan.digest
+
+
+def carried_out(bench: Bench, strike: Strike, digest: str, run: int) -> Outcome:
+    job = bench.job(kind="apply", approved_digest=digest, guard=GUARD, run_id=run)
     return KINDS["apply"](job, Report(strike, lambda: None), LIMITS)
 
 
 @pytest.mark.parametrize(("place", "fault"), CASES, ids=[f"{p[0] or 'pair'}-{p[1]}-{f}" for p, f in CASES])
-def test_both_or_neither(start: Start, bench: Bench, recorded: Recorder, place: Place, fault: str) -> None:
-    with recorded(words(place), fault) as kept:
-        strike, begun = Strike(place, FAULTS[fault], bench), time.monotonic()
-        outcome = carried_out(bench, strike, start.digest)
-        kept.row = replace(kept.row, run=outcome.state, said=outcome.text)
+def test_both_or_neither(chain: Chain, digests: dict[int, str], place: Place, fault: str) -> None:
+    with chain.case(words(place), fault, booted=fault == "router reboots") as case:
+        if chain.turn not in digests:
+            digests[chain.turn] = planned(case.bench)
+        strike = Strike(place, FAULTS[fault], case.bench)
+        outcome = carried_out(case.bench, strike, digests[chain.turn], next(_RUNS))
+        case.ended(outcome.state, outcome.text)
         assert strike.struck
-        observed = rest(bench)
-        kept.row = replace(kept.row, seconds=round(time.monotonic() - begun))
-        state = judge(bench, start.held, observed, booted=fault == "router reboots")
-        kept.row = replace(kept.row, state=state)
-        assert (outcome.state == "succeeded") == (state == "new"), (outcome.state, outcome.text, state)
-        again = retried(bench)
-        assert again.state == "succeeded", again.text
-        kept.row = replace(kept.row, again=True)

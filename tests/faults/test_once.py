@@ -46,7 +46,7 @@ def test_once(bench: Bench, recorded: Recorder, case: Once) -> None:
         case.healed(bench)
         observed = rest(bench)
         kept.row = replace(kept.row, seconds=round(time.monotonic() - start))
-        kept.row = replace(kept.row, state=judge(bench, before, observed, booted=case.booted))
+        kept.row = replace(kept.row, state=judge(bench, before, observed, booted=case.booted)[0])
         assert kept.row.state in case.ends, outcome.text
         assert (outcome.state == "succeeded") == (kept.row.state == "new"), (outcome.state, outcome.text)
         assert case.says in said
