@@ -102,7 +102,7 @@ CASES: Final[tuple[Once, ...]] = (
     Once("power of both routers cut at the same moment", OLD, "", ("r1", "keepalived-reload"), both(_CUT), booted=True),
     Once("disk of r1 full when its files are written", OLD, "r1", ("r1", "keepalived-reload"), on("r1", _FILL),
          mended=on("r1", _EMPTY)),
-    Once("keepalived of r1 dies when it reloads", OLD, "r1", ("r1", "keepalived-include"), _without_reload,
+    Once("keepalived of r1 dies when it reloads", OLD, "r1", ("r1", "guard"), _without_reload,
          mended=on("r1", "rm -r /run/systemd/system/keepalived.service.d && systemctl daemon-reload")),
     Once("a second manager comes with the same plan", NEW, "", ("r2", "keepalived-reload"), _other_manager),
     Once("a foreign rule is added between plan and apply", EITHER, then=on("r1", "iptables -A INPUT -s 198.51.100.7 -j DROP")),

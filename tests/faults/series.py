@@ -34,7 +34,8 @@ not in the table was not run yet. A row passes only if
 * what others have on the routers is as it was (what others merely run is lost by a reboot, with or without lbftp);
 * the next apply works without hand work, up to its last look at the routers.
 
-"Seconds" is from the start of the apply until both routers rested, in software emulation, with a guard of 40 to 150 s.
+A fault strikes as soon as the manager hears that the step is done; the router may be in its next step by then. "Seconds" is
+from the start of the apply until both routers rested, in software emulation, with a guard of 40 to 150 s.
 
 | when | what happened | both routers | run | seconds | next apply | verdict | run on |
 |---|---|---|---|---|---|---|---|
