@@ -15,6 +15,7 @@ from django.utils import timezone
 from lbftp.accounts.models import Role
 from lbftp.accounts.services import require
 from lbftp.changes import cron as times
+from lbftp.changes import states
 from lbftp.changes.errors import Invalid
 from lbftp.changes.models import Run
 from lbftp.changes.services import comply
@@ -24,6 +25,7 @@ from lbftp.core.job import CHANGING
 
 # After a long standstill the newest times are enough to see that there was one.
 MOST_MISSED: Final = 50
+_OFF: Final = "Not looked at by itself."
 
 
 def set_policy(  # noqa: PLR0913 - the form's fields
@@ -41,7 +43,21 @@ def set_policy(  # noqa: PLR0913 - the form's fields
         "enabled": enabled,
         "next_due": next_time(policy, timezone.now()) if enabled else None,
     }
-    return Policy.objects.update_or_create(cluster=cluster, defaults=values)[0]
+    with transaction.atomic():
+        before = Policy.objects.filter(cluster=cluster).first()
+        row = Policy.objects.update_or_create(cluster=cluster, defaults=values)[0]
+        words = _told(row)
+        if words != (_told(before) if before else _OFF):
+            states.left(cluster, cluster.state, cluster.state, user=user, reason=words)
+    return row
+
+
+def _told(policy: Policy) -> str:
+    """The policy as a sentence, for whoever reads later what was changed."""
+    if not policy.enabled:
+        return _OFF
+    when = f"{in_words(policy.cron)} ({policy.cron}, {policy.time_zone})"
+    return f"Looked at by itself: {when}. {policy.get_action_display()}."
 
 
 def next_times(policy: Policy, n: int = 5, after: datetime | None = None) -> list[datetime]:

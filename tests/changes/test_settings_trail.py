@@ -9,6 +9,7 @@ from lbftp.changes.audit import entries
 from lbftp.changes.models import Transition
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.services import dump, load, set_approvals_required
+from lbftp.compliance.services import set_policy
 from tests.worlds import World, applied, approved, claimed
 
 
@@ -36,6 +37,17 @@ def test_who_changed_what_is_told_once(world: World) -> None:
         ("alice", "A change needs 2 approvals; before: 1."),
     ]
     assert Cluster.objects.get(pk=world.cluster.pk).approvals_required == 2
+
+
+def test_a_changed_schedule_is_a_setting(world: World) -> None:
+    values = {"cron": "*/15 * * * *", "time_zone": "UTC", "action": "reapply", "enabled": True}
+    for changes in ({"enabled": False}, {}, {}, {"time_zone": "Europe/Vienna", "action": "report"}, {"enabled": False}):
+        set_policy(user=world.bob, cluster=world.cluster, **{**values, **changes})
+    assert rows(world) == [
+        ("bob", "Looked at by itself: Every 15 minutes (*/15 * * * *, UTC). Report drift and re-apply."),
+        ("bob", "Looked at by itself: Every 15 minutes (*/15 * * * *, Europe/Vienna). Report drift."),
+        ("bob", "Not looked at by itself."),
+    ]
 
 
 def test_the_audit_says_that_it_is_a_setting(world: World) -> None:
