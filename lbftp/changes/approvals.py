@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractBaseUser
+from typing import Final
+
+from django.contrib.auth.models import AbstractBaseUser, User
 
 from lbftp.accounts import access
 from lbftp.accounts.models import Role
-from lbftp.changes.models import ChangeRequest
+from lbftp.changes.models import Approval, ChangeRequest
 from lbftp.daytwo.services import rules
 from lbftp.proofs.services import windows
+
+_EDITED: Final = ChangeRequest.Kind.REVISION
 
 
 def needed(change: ChangeRequest) -> int:
@@ -18,9 +22,14 @@ def needed(change: ChangeRequest) -> int:
 
 def counted(change: ChangeRequest) -> int:
     """Approvals that cover the present plan and come from people who had no part in it."""
-    parties = {change.author_id, *change.revision.editors.values_list("pk", flat=True)}
     decisions = change.approvals.filter(approved=True, plan_digest=change.plan_digest)
-    return decisions.exclude(plan_digest="").exclude(user__in=parties).count()
+    return decisions.exclude(plan_digest="").exclude(user__in=[change.author_id, *_editors(change)]).count()
+
+
+def _editors(change: ChangeRequest) -> list[int]:
+    """Who made what the change brings. A proof, or a roll-back, brings nothing that was edited: what is applied was
+    approved."""
+    return list(change.revision.editors.values_list("pk", flat=True)) if change.kind == _EDITED else []
 
 
 def enough(change: ChangeRequest) -> bool:
@@ -32,13 +41,30 @@ def excuse(change: ChangeRequest) -> str:
     return windows.excuse(change) or rules.excuse(change)
 
 
+def word(change: ChangeRequest) -> str:
+    """The change's state for people. What needs no approval waits for somebody to start it."""
+    waits = change.state == ChangeRequest.State.PROPOSED and excuse(change)
+    return "Waiting to be started" if waits else change.get_state_display()
+
+
+def waiting_for(user: User) -> list[ChangeRequest]:
+    """Proposals that wait for this person's decision: in a team where they act, no part of it theirs, not decided yet,
+    and not such that need nobody's."""
+    acting = user.memberships.exclude(role=Role.VIEWER).values("team")
+    proposed = ChangeRequest.objects.filter(state=ChangeRequest.State.PROPOSED, cluster__team__in=acting)
+    others = access.visible(user, proposed).exclude(author=user).exclude(kind=_EDITED, revision__editors=user)
+    found = others.select_related("cluster__team", "cluster__applied", "revision", "author").defer("plan")
+    decided = set(Approval.objects.filter(user=user, change__in=others).values_list("change", "plan_digest"))
+    return [change for change in found if (change.pk, change.plan_digest) not in decided and not excuse(change)]
+
+
 def hindrance(change: ChangeRequest, user: AbstractBaseUser) -> str:
     """Why `user` may not approve the present plan, as a sentence; '' if they may."""
     if not access.has_role(user, change.cluster.team, Role.OPERATOR):
         return "Approving needs the role operator in this cluster's team."
     if user.pk == change.author_id:
         return "This is your own change: somebody else has to approve it."
-    if change.revision.editors.filter(pk=user.pk).exists():
+    if user.pk in _editors(change):
         return "You edited this revision: somebody who did not has to approve it."
     if change.state != ChangeRequest.State.PROPOSED:
         return f"The change is not waiting for approval; it is: {change.get_state_display()}."

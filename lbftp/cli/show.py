@@ -100,7 +100,7 @@ def change_data(change: ChangeRequest) -> dict[str, Any]:
 
 
 def change_text(change: ChangeRequest) -> str:
-    lines = [f"change #{change.pk} {change.cluster}: {change.get_state_display()}"]
+    lines = [f"change #{change.pk} {change.cluster}: {approvals.word(change)}"]
     lines += plan_lines(change.plan) if change.plan else []
     lines += problem_lines(change.problems)
     return "\n".join(lines)

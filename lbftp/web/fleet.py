@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 
 from lbftp.accounts import access
 from lbftp.accounts.models import Role, Team
-from lbftp.changes import proofs
-from lbftp.changes.models import Approval, ChangeRequest, Run
+from lbftp.changes import approvals, proofs
+from lbftp.changes.models import ChangeRequest, Run
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.overview import OPEN_STATES
 from lbftp.compliance.page import Look, past
@@ -87,21 +87,11 @@ def fleet(user: User) -> Fleet:
     return Fleet(
         # What needs somebody comes first; the sort keeps names in order within a state.
         rows=sorted(rows, key=lambda row: _URGENCY.index(row.cluster.state)),
-        waiting=waiting_for(user),
+        waiting=approvals.waiting_for(user),
         running=list(going_on.filter(state__in=(Run.State.QUEUED, Run.State.RUNNING)).order_by("-pk")[:10]),
         first=_first_steps(user, len(clusters)),
         teams=access.visible(user, Team).count(),
     )
-
-
-def waiting_for(user: User) -> list[ChangeRequest]:
-    """Proposals that this person may decide on: in a team where they act, not their own, not decided yet."""
-    acting = user.memberships.exclude(role=Role.VIEWER).values("team")
-    proposed = access.visible(user, ChangeRequest.objects.select_related("cluster", "author").defer("plan"))
-    proposed = proposed.filter(state=ChangeRequest.State.PROPOSED, cluster__team__in=acting)
-    others = proposed.exclude(author=user).exclude(revision__editors=user)
-    decided = set(Approval.objects.filter(user=user, change__in=others).values_list("change", "plan_digest"))
-    return [change for change in others if (change.pk, change.plan_digest) not in decided]
 
 
 def _resting(clusters: list[Cluster]) -> dict[int, dict[str, Rest]]:

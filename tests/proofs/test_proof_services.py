@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from lbftp.changes import services
+from lbftp.changes import approvals, services
 from lbftp.changes.errors import Invalid, Refused
 from lbftp.changes.models import ChangeRequest, Run, Transition
 from lbftp.changes.services import runs
@@ -57,6 +57,25 @@ def test_a_proof_waits_for_somebody_elses_approval(ready: World) -> None:
     assert run.kind == Run.Kind.RESTART
     job = claimed(run)
     assert (job.change, job.params, job.approved_digest) == ("restart", {"foreign": "refuse"}, change.plan_digest)
+
+
+def test_who_made_what_is_applied_may_approve_its_proof_and_nobody_their_own(world: World) -> None:
+    edit(world, world.carol, mark=22)
+    applied(world)
+    change = waiting(proposing.restart(user=world.bob, cluster=world.cluster))
+    assert change in approvals.waiting_for(world.carol)
+    assert change not in approvals.waiting_for(world.bob)
+    with pytest.raises(Refused, match="your own change"):
+        services.approve(user=world.bob, change=change, plan_digest=change.plan_digest)
+    services.approve(user=world.carol, change=change, plan_digest=change.plan_digest)
+    assert services.apply_change(user=world.bob, change=change).kind == Run.Kind.RESTART
+
+
+def test_in_its_window_a_proof_waits_for_nobodys_decision(ready: World) -> None:
+    change = waiting(proposing.failover(user=ready.bob, cluster=ready.cluster))
+    assert (approvals.word(change), approvals.waiting_for(ready.carol)) == ("Waiting for approval", [change])
+    open_now(ready)
+    assert (approvals.word(change), approvals.waiting_for(ready.carol)) == ("Waiting to be started", [])
 
 
 def test_in_the_window_an_operator_starts_alone_and_it_is_written_down_why(ready: World) -> None:

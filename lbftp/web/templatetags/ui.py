@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from lbftp.accounts import access
+from lbftp.changes import approvals
 from lbftp.changes.models import ChangeRequest
 from lbftp.core import sessions
 from lbftp.web import diffs, icons
@@ -169,10 +169,15 @@ def item(mapping: dict[str, Any] | None, key: Any) -> Any:
 
 @register.simple_tag(takes_context=True)
 def waiting(context: template.Context) -> int:
-    """How many proposals of the user's teams wait for somebody else than their author, with this user in mind."""
+    """How many proposals wait for this user's decision."""
     user = context["request"].user
-    proposed = access.visible(user, ChangeRequest).filter(state=ChangeRequest.State.PROPOSED)
-    return proposed.exclude(author=user).exclude(revision__editors=user).count() if user.is_authenticated else 0
+    return len(approvals.waiting_for(user)) if user.is_authenticated else 0
+
+
+@register.filter
+def standing(change: ChangeRequest) -> str:
+    """The change's state in words."""
+    return approvals.word(change)
 
 
 @register.simple_tag(takes_context=True)
