@@ -41,6 +41,8 @@ _BOOT: Final = (
     f'sed \'1,/^{SENTINEL}$/d\' >"$f" && timeout -k 5 {{seconds}} {{interpreter}} "$f" </dev/null'
 )
 _TIMEOUT_CODES: Final = frozenset({124, 137})
+# SIGKILL and SIGTERM by somebody else than `timeout`.
+_KILLED_CODES: Final = frozenset({137, 143})
 # Weak, or (mlkem) twice as slow for no gain on a management network that keys are pinned on.
 _DISABLED: Final = {
     "kex": ["mlkem768x25519-sha256"],
@@ -88,13 +90,18 @@ class Remote:
 
         `on_line` gets each line of standard output as it comes. Raises SudoRefused, TimedOut, ConnectionLost.
         """
-        limit = seconds or self._limits.program
+        limit, begun = seconds or self._limits.program, time.monotonic()
         try:
             answer = self._exchange(program, interpreter, limit, on_line)
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise ConnectionLost(f"{self.access.name}: the connection was lost ({_words(error)}).") from error
         if answer.code == -1:
             raise ConnectionLost(f"{self.access.name}: the connection ended before the program did.")
+        if answer.code in _KILLED_CODES and time.monotonic() - begun < limit:
+            raise ConnectionLost(
+                f"{self.access.name}: the program was killed there before it ended: "
+                "the machine goes down, or has no memory left."
+            )
         if answer.code in _TIMEOUT_CODES:
             raise TimedOut(f"{self.access.name}: the program did not end within {limit} s and was stopped.")
         if self.access.sudo and answer.code != 0 and not answer.out and "sudo" in answer.err:

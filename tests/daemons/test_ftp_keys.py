@@ -434,6 +434,31 @@ def test_the_program_goes_on_when_the_worker_is_gone_and_the_next_worker_sees_it
     assert list(first.kept().values()) == ["set"]
 
 
+def test_what_a_boot_breaks_off_is_put_back(machines: Machines) -> None:
+    """The new file is there and the daemon not yet started with it when the server's programs end, all at once."""
+    site = machines("vsftpd", {VSFTPD: f"{_VSFTPD}pasv_address=192.0.2.9\n"})
+    server, planned = site.servers["ftp1"], site.plan()
+    assert planned.plan is not None
+    before = server.read(VSFTPD)
+    found: list[str] = []
+
+    def emit(event: Event) -> None:
+        site.events.append(event)
+        if event.kind == "step" and event.data["id"].startswith("renew-") and not found:
+            server.here("sh", "-c", "pkill -KILL -f 'tmp[.]|systemct[l]'; :")
+            found.append(server.read(VSFTPD))
+
+    job = dataclasses.replace(site.job(KIND), approved_digest=planned.plan.digest)
+    outcome = KINDS[KIND](job, Report(emit, lambda: None), LIMITS)
+    assert found
+    assert outcome.state == "failed"
+    assert outcome.text.startswith("ftp1: the program was killed there before it ended"), outcome.text
+    assert "What was there before is back, and it listens. No other server was changed." in outcome.text
+    assert list(server.kept().values()) == ["restored"]
+    assert server.read(VSFTPD) == before
+    assert {host for host, _ in server.told()} == {"192.0.2.9"}
+
+
 def test_a_run_that_died_between_setting_and_looking_is_undone_if_it_is_still_found(machines: Machines) -> None:
     site = machines("vsftpd", {VSFTPD: _VSFTPD})
     server = site.servers["ftp1"]
