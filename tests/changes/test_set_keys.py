@@ -16,7 +16,8 @@ from lbftp.clusters.models import Cluster
 from lbftp.core import ftp_keys
 from lbftp.core.plan import to_json
 from lbftp.core.program.ftp_keys import HOME
-from lbftp.inventory.models import RealServer, ServerHost
+from lbftp.inventory.models import RealServer, Router, ServerHost
+from lbftp.proofs.models import Rest
 from tests.cli.test_cli import cli, threaded, working
 from tests.core.cases import GUIDE
 from tests.core.ftp_hosts import PROFTPD, VSFTPD, machine
@@ -94,6 +95,14 @@ def test_it_needs_another_s_approval_of_the_very_plan(world: World) -> None:
         services.approve(user=world.alice, change=change, plan_digest=change.plan_digest)
     with pytest.raises(Refused, match="Only an approved change"):
         services.apply_change(user=world.alice, change=change)
+
+
+def test_a_router_in_maintenance_is_no_obstacle(world: World) -> None:
+    change = proposed(world)
+    router = Router.objects.get(team=world.team, name="r1")
+    Rest.objects.create(router=router, change=change, by=world.bob, reason="New disk")
+    services.approve(user=world.bob, change=change, plan_digest=change.plan_digest)
+    assert services.apply_change(user=world.bob, change=change).kind == Run.Kind.SERVERS
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,10 @@ def resting(team: Team, names: Iterable[str]) -> dict[str, Rest]:
 
 
 def refuse_resting(change: ChangeRequest) -> None:
-    """Raises Refused for a change of routers of which one is in maintenance; only bringing it back goes on."""
+    """Raises Refused for a change of routers of which one is in maintenance; only bringing it back goes on, and what
+    leaves routers alone."""
+    if change.kind == ChangeRequest.Kind.SERVERS:
+        return
     names = [str(r["name"]) for r in change.revision.spec["routers"]]
     found = resting(change.cluster.team, names)
     if change.kind == ChangeRequest.Kind.MAINTENANCE and not change.params.get("out"):
