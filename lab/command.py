@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.speed import TRANSLATED_MIB
 from lab.topology import NETWORKS, Machine, NetworkName, endpoints
 
-# QEMU would keep up to a GiB of translated code a machine; with this a machine stays below 512 MB in all.
 ACCELERATION = {
     "kvm": ["-accel", "kvm", "-cpu", "host"],
-    "tcg": ["-accel", "tcg,thread=multi,tb-size=96", "-cpu", "max"],
+    "tcg": ["-accel", f"tcg,thread=multi,tb-size={TRANSLATED_MIB}", "-cpu", "max"],
 }
 KERNEL_LINE = "root=/dev/vda rw console=ttyS0 loglevel=4 mitigations=off panic=5 init=/usr/lib/lab/first-boot"
 

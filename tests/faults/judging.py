@@ -9,7 +9,6 @@ from typing import Final, Literal
 
 from lbftp.core.diff import diff
 from lbftp.core.observe.observed import Observed
-from lbftp.core.program.guard import GuardState
 from lbftp.core.render import desired
 from ops.demo import foreign
 from tests.core.cases import GUIDE
@@ -51,7 +50,7 @@ class Held:
 
 def held(bench: Bench, observed: Mapping[str, Observed] | None = None) -> Held:
     """Now, or with what was observed of the routers just now."""
-    missing = _wishes(observed or seen(bench)[0])
+    missing = _wishes(observed or seen(bench))
     modules = {name: frozenset(w for w in wishes if w[0] == "module") for name, wishes in missing.items()}
     wishes = {name: missing[name] - modules[name] for name in missing}
     return Held(wishes, modules, bench.both(_MANAGED), bench.foreign())
@@ -64,9 +63,9 @@ def _wishes(observed: Mapping[str, Observed]) -> Wishes:
     }
 
 
-def seen(bench: Bench) -> tuple[dict[str, Observed], dict[str, GuardState]]:
+def seen(bench: Bench) -> dict[str, Observed]:
     with connected(bench.job().routers, LIMITS) as pair:
-        return look(pair), {name: ask(remote) for name, remote in pair.items()}
+        return look(pair)
 
 
 def rest(bench: Bench) -> dict[str, Observed]:
@@ -74,17 +73,21 @@ def rest(bench: Bench) -> dict[str, Observed]:
     end = time.monotonic() + _REST_SECONDS
     while (observed := _at_rest(bench)) is None:
         assert time.monotonic() < end, "a router did not come to rest"
-        time.sleep(1)
+        time.sleep(3)
     return observed
 
 
 def _at_rest(bench: Bench) -> dict[str, Observed] | None:
     try:
-        observed, guards = seen(bench)
+        with connected(bench.job().routers, LIMITS) as pair:
+            guards = [ask(remote) for remote in pair.values()]
+            if any(g.armed or g.owner for g in guards):
+                return None
+            observed = look(pair)
     except WorkError:
         return None
     through_boot = all(found.unit("keepalived.service").active == "active" for found in observed.values())
-    return observed if through_boot and not any(g.armed or g.owner for g in guards.values()) else None
+    return observed if through_boot else None
 
 
 def judge(
