@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from difflib import unified_diff
+from itertools import islice
 from typing import Final, Literal
 
 from lbftp.core.diff import diff
@@ -100,10 +102,17 @@ def judge(
         state = "new"
     else:
         state = "old"
-        assert now.wishes == before.wishes
-        assert now.managed == before.managed
+        assert now.wishes == before.wishes, {name: now.wishes[name] ^ before.wishes[name] for name in now.wishes}
+        assert now.managed == before.managed, [*_lines(before.managed, now.managed)]
     _foreign_is_untouched(bench, before, booted=booted)
     return state, now
+
+
+def _lines(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    """Where two looks differ."""
+    for name, text in now.items():
+        pairs = unified_diff(before[name].splitlines(), text.splitlines(), name, name, n=0, lineterm="")
+        yield from islice(pairs, 20)
 
 
 def _foreign_is_untouched(bench: Bench, before: Held, *, booted: bool) -> None:
