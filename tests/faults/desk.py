@@ -20,7 +20,7 @@ from lbftp.inventory import services as inventory  # noqa: E402
 from ops.demo import scene  # noqa: E402
 from tests.insider import serve  # noqa: E402
 
-GUARD = 90
+GUARD = 60
 _ENDED = (Run.State.SUCCEEDED, Run.State.FAILED, Run.State.ERRORED, Run.State.CANCELLED)
 
 

@@ -64,9 +64,9 @@ def _reboot(bench: Bench, router: str) -> None:
 
 
 def _locked_out(bench: Bench, router: str) -> None:
-    """Nobody gets a new connection to SSH for 130 s; those that are there live on."""
+    """Nobody gets a new connection to SSH for 80 s; those that are there live on."""
     rule = "INPUT -p tcp --dport 22 -m conntrack --ctstate NEW -j DROP"
-    script = f"iptables -w 10 -I {rule.replace('INPUT', 'INPUT 1', 1)}; sleep 130; iptables -w 10 -D {rule}"
+    script = f"iptables -w 10 -I {rule.replace('INPUT', 'INPUT 1', 1)}; sleep 80; iptables -w 10 -D {rule}"
     bench.sh(router, f"systemd-run -q sh -c '{script}'; sleep 0.5")
 
 

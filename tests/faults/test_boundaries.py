@@ -22,7 +22,7 @@ from workers.report import Report
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
 
 # A router that nobody takes over rests when its guard has waited so long.
-GUARD = 90 if series.ALL else 40
+GUARD = 60 if series.ALL else 40
 _RUNS = count(9)
 _ALL = everything()
 CASES = series.left(_ALL, [(words(place), fault) for place, fault in _ALL]) if series.ALL else list(SAMPLE)

@@ -25,7 +25,7 @@ from workers.report import Report
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
 
 # A router that nobody takes over rests when its guard has waited so long.
-GUARD = 90 if series.ALL else 40
+GUARD = 60 if series.ALL else 40
 _SAMPLE = [case for case in CASES if case.name in SAMPLE]
 CHOSEN = series.left(CASES, [(case.when, case.name) for case in CASES]) if series.ALL else _SAMPLE
 
