@@ -80,6 +80,20 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "real").read_text() == "new"
 
 
+def test_what_a_boot_broke_off_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The folder goes with its last file, and whatever is not ours stays."""
+    path = tmp_path / "made" / "file"
+    path.parent.mkdir()
+    for name in (".lbftp.a1B2c3", ".lbftp.other", ".lbftp.kept-by-somebody"):
+        (path.parent / name).write_text("half")
+    (tmp_path / ".lbftp.a1B2c3").write_text("not in a folder of ours")
+    step = write(path, None, "new\n")
+    for _ in range(2):
+        assert run(program.restore([step])).returncode == 0
+    assert sorted(p.name for p in path.parent.iterdir()) == [".lbftp.kept-by-somebody", ".lbftp.other"]
+    assert (tmp_path / ".lbftp.a1B2c3").exists()
+
+
 def test_every_undo_is_tried_even_if_one_fails(tmp_path: Path) -> None:
     good = tmp_path / "good"
     good.write_text("new")

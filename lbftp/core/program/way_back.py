@@ -48,11 +48,17 @@ def restore(steps: Sequence[Step]) -> str:
     """The way back as a program of its own, which needs neither the manager nor the network. Running it twice is the
     same as once. Every undo is tried even if another failed; the exit code then says so."""
     undo = [(s, UNDO[s.kind](s.params)) for s in reversed(steps) if s.kind in UNDO]
-    lines = [PRELUDE, _BEGIN]
+    lines = [PRELUDE, _BEGIN, *_swept(steps)]
     for step, text in undo:
         lines.append(f"{{ {text}\n}} || {{ say {shlex.quote('could not undo: ' + step.title)}; failed=1; }}")
     lines += [f"{{ {text}\n}} || failed=1" for text in _after(steps)]
     return "\n".join([*lines, _END])
+
+
+def _swept(steps: Sequence[Step]) -> list[str]:
+    """What a boot broke off leaves new files under the names that `put` gives them, which nobody else uses."""
+    paths = {guard.UNIT_PATH, *(s.params["path"] for s in steps if s.kind in {"write-file", "remove-file"})}
+    return [argv("sweep", path) for path in sorted(paths)]
 
 
 # The journal is told also when a person runs it. Marks are for a checkpoint's own folder only.
@@ -62,6 +68,7 @@ name=${here##*/}
 say() { echo "$1"; logger -t lbftp -- "$name: $1" 2>/dev/null || :; }
 [ ! -e "$here/number" ] || logger -t lbftp -- "$name: putting back what was there before" 2>/dev/null || :
 failed=0
+sweep() { place=$(readlink -f "$1") && rm -f "${place%/*}"/.lbftp.??????; }
 """
 _END: Final = """
 [ -e "$here/number" ] || exit "$failed"
