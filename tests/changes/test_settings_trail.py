@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.urls import reverse
 
 from lbftp.changes import services
@@ -40,7 +42,7 @@ def test_who_changed_what_is_told_once(world: World) -> None:
 
 
 def test_a_changed_schedule_is_a_setting(world: World) -> None:
-    values = {"cron": "*/15 * * * *", "time_zone": "UTC", "action": "reapply", "enabled": True}
+    values: dict[str, Any] = {"cron": "*/15 * * * *", "time_zone": "UTC", "action": "reapply", "enabled": True}
     for changes in ({"enabled": False}, {}, {}, {"time_zone": "Europe/Vienna", "action": "report"}, {"enabled": False}):
         set_policy(user=world.bob, cluster=world.cluster, **{**values, **changes})
     assert rows(world) == [
