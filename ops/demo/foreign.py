@@ -29,6 +29,9 @@ _OWN_NEW_FILES = re.compile(
     r"modules-load\.d/ip_vs_ftp\.conf|sysctl\.d/[0-9a-z-]*lbftp[a-z-]*\.conf"
     r"|systemd/system/lbftp-guard\.service|systemd/system/[a-z.-]+\.wants/[a-z0-9@.-]+\.service)"
 )
+# Switching one of our units on moves these too where it has an init script (systemd-sysv-install); that it is on or off
+# as planned is told by its links under systemd/system.
+_SWITCH = re.compile(r"\./rc[0-6S]\.d/[KS]\d\d(netfilter-persistent|iptables|ip6tables|nftables|keepalived)")
 _INCLUDE = "include /etc/keepalived/lbftp.d/*.conf"
 _OWN_CHAIN = re.compile(r"(:|-A |.* -j )LBFTP-")
 _COUNTERS = re.compile(r"\[\d+:\d+\]")
@@ -77,7 +80,7 @@ def _file_changes(before: Look, after: Look) -> list[str]:
     found = []
     for path in sorted(before.digests.keys() | after.digests.keys()):
         old, new = before.digests.get(path), after.digests.get(path)
-        if old == new:
+        if old == new or _SWITCH.fullmatch(path):
             continue
         if old is None:
             if not _OWN_NEW_FILES.fullmatch(path):

@@ -40,6 +40,14 @@ def test_our_own_lines_files_and_counters_do_not_count() -> None:
     assert foreign_rules(OURS) == foreign_rules(RULES)
 
 
+def test_the_init_links_of_a_unit_that_is_switched_on_are_ours_and_no_others() -> None:
+    off, on = {"./rcS.d/K01netfilter-persistent": "link:x"}, {"./rcS.d/S01netfilter-persistent": "link:x"}
+    before = replace(BEFORE, digests={**BEFORE.digests, **off})
+    assert changes(before, replace(AFTER, digests={**AFTER.digests, **on})) == []
+    other = replace(AFTER, digests={**AFTER.digests, **on, "./rcS.d/S01ssh": "link:y"})
+    assert changes(before, other) == ["./rcS.d/S01ssh: is new and not ours"]
+
+
 @pytest.mark.parametrize(
     ("after", "said"),
     [
