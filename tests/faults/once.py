@@ -93,7 +93,8 @@ sync; ! echo more >{FILLER}.last
 """
 _EMPTY: Final = f"rm -f {FILLER}.*"
 _READ_ONLY: Final = "mount --bind /etc /etc && mount -o remount,ro,bind /etc"
-_UNIT: Final = "/lib/systemd/system/netfilter-persistent.service"
+# Without its file systemd would make the unit from its init script; masked it is gone.
+_UNIT: Final = "netfilter-persistent.service"
 _KEEPALIVED: Final = "/etc/keepalived/keepalived.conf"
 _MODULE: Final = 'place=$(modinfo -n ip_vs_ftp); modprobe -rq ip_vs_ftp; echo "$place" >/root/place; mv "$place" /root/kept && depmod'
 _MOVE: Final = "systemd-run -q sh -c 'sleep 1; systemctl stop keepalived; sleep 8; systemctl start keepalived'"
@@ -122,9 +123,9 @@ CASES: Final[tuple[Once, ...]] = (
     Once("the module is missing from r1's kernel", OLD, "ip_vs_ftp", ("r2", "keepalived-reload"), on("r1", _MODULE),
          mended=on("r1", 'mv /root/kept "$(cat /root/place)" && depmod')),
     Once("a unit is missing on r1", OLD, "netfilter-persistent", ("", "sessions"),
-         on("r1", f"mv {_UNIT} /root/kept && systemctl daemon-reload"),
-         broken=on("r1", "systemctl disable -q netfilter-persistent"),
-         mended=on("r1", f"mv /root/kept {_UNIT} && systemctl daemon-reload")),
+         on("r1", f"systemctl mask -q --runtime {_UNIT}"),
+         broken=on("r1", f"systemctl disable -q {_UNIT}"),
+         mended=on("r1", f"systemctl unmask -q --runtime {_UNIT}")),
     Once("another program holds the xtables lock of r1 for 45 s", EITHER, "", ("r2", "rules"),
          on("r1", "systemd-run -q flock /run/xtables.lock sleep 45; sleep 0.5")),
     Once("clocks off by a year, r1 ahead and r2 behind", NEW, "", ("r1", "guard"), _clocks),
