@@ -10,34 +10,47 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from tests.faults import series
 from tests.faults.conftest import fresh
-from tests.faults.judging import Held, held, judge, rest
+from tests.faults.judging import Held, held, judge, rest, retried
 from tests.workers.conftest import Bench
 
-# So many faults before the apply that has to work. `turn` counts beginnings, with boots among them.
-LENGTH = 8 if series.ALL else 1
+EITHER: Final = frozenset({"old", "new"})
+# So many faults before the apply that has to work.
+LENGTH: Final = 8
 
 
 @dataclass(slots=True)
 class Case:
-    """The one that runs. `row` is filled in on the way."""
+    """The one that runs: `before` is what the routers held, `start` when the apply began. `row` is filled in on the way."""
 
     bench: Bench
     row: series.Row
-    start: float
+    before: Held
+    start: float = field(default_factory=time.monotonic)
+
+    def begins(self) -> None:
+        """What was done to the routers until now belongs to what they hold before the apply."""
+        self.before, self.start = held(self.bench), time.monotonic()
 
     def ended(self, state: str, said: str) -> None:
         """The run's end."""
         self.row = replace(self.row, run=state, said=said)
 
 
+def works(bench: Bench) -> None:
+    """The next apply of the guide's cluster."""
+    outcome = retried(bench)
+    assert outcome.state == "succeeded", outcome.text
+
+
 @dataclass(slots=True)
 class Chain:
-    """`again` is the whole apply, which raises if it does not work."""
+    """`again` is the whole apply, which raises if it does not work. `turn` counts beginnings, with boots among them."""
 
-    again: Callable[[Bench], None]
+    again: Callable[[Bench], None] = works
     turn: int = 0
     _bench: Bench | None = None
     _first: Held | None = None
@@ -45,12 +58,25 @@ class Chain:
     _waiting: list[series.Row] = field(default_factory=list)
 
     @contextmanager
-    def case(self, when: str, fault: str, *, booted: bool = False) -> Iterator[Case]:
-        """Around the run. At its end the routers are judged; the row of a case that fails is written at once."""
-        case = Case(self._begun(), series.Row(when, fault), time.monotonic())
+    def case(
+        self,
+        when: str,
+        fault: str,
+        *,
+        booted: bool = False,
+        ends: frozenset[str] = EITHER,
+        mended: Callable[[Bench], None] | None = None,
+    ) -> Iterator[Case]:
+        """Around the run. At its end the routers are judged, and may hold what `ends` names; then `mended` is done. The row
+        of a case that fails is written at once."""
+        bench, before = self._begun()
+        case = Case(bench, series.Row(when, fault), before)
         try:
             yield case
             self._judged(case, booted=booted)
+            assert case.row.state in ends, case.row.said
+            if mended is not None:
+                mended(bench)
         except BaseException as error:
             text = f"{type(error).__name__}: {error}"[:500]
             series.write(replace(case.row, seconds=round(time.monotonic() - case.start), error=text))
@@ -75,18 +101,17 @@ class Chain:
         for row in rows:
             series.write(replace(row, again=True))
 
-    def _begun(self) -> Bench:
-        if self._bench is None:
+    def _begun(self) -> tuple[Bench, Held]:
+        if self._bench is None or self._before is None:
             self._bench = fresh()
             self._first = self._before = held(self._bench)
             self.turn += 1
-        return self._bench
+        return self._bench, self._before
 
     def _judged(self, case: Case, *, booted: bool) -> None:
-        assert self._before is not None
         observed = rest(case.bench)
         seconds = round(time.monotonic() - case.start)
-        state, now = judge(case.bench, self._before, observed, booted=booted)
+        state, now = judge(case.bench, case.before, observed, booted=booted)
         case.row = replace(case.row, seconds=seconds, state=state)
         assert (case.row.run == "succeeded") == (state == "new"), (case.row.run, case.row.said, state)
         self._before = now

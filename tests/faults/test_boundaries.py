@@ -13,7 +13,6 @@ import pytest
 from tests.faults import series
 from tests.faults.chain import Chain
 from tests.faults.faults import FAULTS, SAMPLE, Place, Strike, everything, words
-from tests.faults.judging import retried
 from tests.workers.conftest import LIMITS, Bench
 from workers.kinds import KINDS
 from workers.outcome import Outcome
@@ -34,14 +33,9 @@ def test_the_sample_is_of_boundaries_that_exist() -> None:
 
 @pytest.fixture(scope="module")
 def chain() -> Iterator[Chain]:
-    made = Chain(again)
+    made = Chain()
     yield made
     made.close()
-
-
-def again(bench: Bench) -> None:
-    outcome = retried(bench)
-    assert outcome.state == "succeeded", outcome.text
 
 
 @pytest.fixture(scope="module")

@@ -1,21 +1,17 @@
-"""Faults that are tried once: wholly old or wholly new on both routers, the right end and words, and the next apply works.
-
-`make test-lab` takes a sample; `make test-faults` all.
-"""
+"""Faults that are tried once: wholly old or wholly new on both routers, the right end and words, and the next apply works."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from lbftp.core.job import Job
 from tests.faults import series
-from tests.faults.conftest import Recorder
+from tests.faults.chain import Chain
 from tests.faults.faults import Strike
-from tests.faults.judging import held, judge, rest, retried
-from tests.faults.once import CASES, SAMPLE, Once
+from tests.faults.once import CASES, Once
 from tests.workers.conftest import LIMITS, Bench
 from workers.errors import WorkError
 from workers.kinds import KINDS
@@ -26,34 +22,27 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
 
 # A router that nobody takes over rests when its guard has waited so long.
 GUARD = 60 if series.ALL else 40
-_SAMPLE = [case for case in CASES if case.name in SAMPLE]
-CHOSEN = series.left(CASES, [(case.when, case.name) for case in CASES]) if series.ALL else _SAMPLE
+CHOSEN = series.left(CASES, [(case.when, case.name) for case in CASES]) if series.ALL else CASES
 
 
-def test_the_sample_exists() -> None:
-    assert len(_SAMPLE) == len(SAMPLE)
+@pytest.fixture(scope="module")
+def chain() -> Iterator[Chain]:
+    made = Chain()
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize("case", CHOSEN, ids=lambda case: case.name)
-def test_once(bench: Bench, recorded: Recorder, case: Once) -> None:
-    with recorded(case.when, case.name) as kept:
-        case.broken(bench)
-        planned = bench.do("plan", **case.job(bench))
-        case.then(bench)
-        before, start = held(bench), time.monotonic()
-        outcome, said = carried_out(bench, case, planned)
-        kept.row = replace(kept.row, run=outcome.state, said=outcome.text)
-        case.healed(bench)
-        observed = rest(bench)
-        kept.row = replace(kept.row, seconds=round(time.monotonic() - start))
-        kept.row = replace(kept.row, state=judge(bench, before, observed, booted=case.booted)[0])
-        assert kept.row.state in case.ends, outcome.text
-        assert (outcome.state == "succeeded") == (kept.row.state == "new"), (outcome.state, outcome.text)
+def test_once(chain: Chain, case: Once) -> None:
+    with chain.case(case.when, case.name, booted=case.booted, ends=case.ends, mended=case.mended) as tried:
+        case.broken(tried.bench)
+        planned = tried.bench.do("plan", **case.job(tried.bench))
+        case.then(tried.bench)
+        tried.begins()
+        outcome, said = carried_out(tried.bench, case, planned)
+        tried.ended(outcome.state, outcome.text)
+        case.healed(tried.bench)
         assert case.says in said
-        case.mended(bench)
-        again = retried(bench)
-        assert again.state == "succeeded", again.text
-        kept.row = replace(kept.row, again=True)
 
 
 def carried_out(bench: Bench, case: Once, planned: Outcome) -> tuple[Outcome, str]:
