@@ -25,6 +25,7 @@ import paramiko
 
 from lbftp.core.hostkey import fingerprint
 from lbftp.core.job import Access
+from lbftp.core.program.complaints import sentence
 from workers.errors import (
     ConnectError,
     ConnectionLost,
@@ -105,8 +106,9 @@ class Remote:
         if answer.code in _TIMEOUT_CODES:
             raise TimedOut(f"{self.access.name}: the program did not end within {limit} s and was stopped.")
         if self.access.sudo and answer.code != 0 and not answer.out and "sudo" in answer.err:
+            said = sentence(answer.err.strip().splitlines()[-1])
             raise SudoRefused(
-                f"{self.access.name}: sudo refused {self.access.username}: {answer.err.strip().splitlines()[-1]} "
+                f"{self.access.name}: sudo refused {self.access.username}: {said} "
                 "Allow this account to run commands as root, or correct its sudo password (Credentials)."
             )
         return answer

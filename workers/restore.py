@@ -26,8 +26,8 @@ Complete = Callable[[Mapping[str, Observed]], bool]
 _STEP: Final = ("restore", "Put back what was there")
 _BETWEEN_SECONDS: Final = 3
 _UNKNOWN: Final = (
-    "A worker died in this run, and what it left on the routers is not known: their guards put back what it changed "
-    "and say so in `journalctl -t lbftp` there. Apply the change again when they answer."
+    "A worker fell silent in this run, and what it left on the routers is not known: their guards put back what it "
+    "changed and say so in `journalctl -t lbftp` there. Apply the change again when they answer."
 )
 
 
@@ -62,14 +62,14 @@ def _restored(access: Access, hold: Hold, report: Report, limits: Limits) -> Obs
 
 
 def take_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits, complete: Complete | None = None) -> Outcome:
-    """An earlier worker died in this run. A change that is `complete` on all routers (without a test of its own: no
-    finding is left) is kept, if need be by a person; any other is put back.
+    """An earlier worker went silent in this run. A change that is `complete` on all routers (without a test of its own:
+    no finding is left) is kept, if need be by a person; any other is put back.
 
     Nothing is known of routers that do not answer but that they may be half changed: they are asked again until their
     guards must have put everything back.
     """
     report.cancellable = False
-    report.phase("restore", "A worker died in this run: see what it left")
+    report.phase("restore", "A worker fell silent in this run: see what it left")
     until, told = patience(_hold(job, f"run-{job.run_id}-none")), False
     while True:
         try:
@@ -116,22 +116,23 @@ def _kept(
     with connected([a for a in job.routers if a.name in names], limits) as pair:
         for name in names:
             confirm(report, pair, _hold(job, waiting[name]), [name])
-    return Outcome("succeeded", "A worker died in this run when the change was complete; it is kept.")
+    return Outcome("succeeded", "A worker fell silent in this run when the change was complete; it is kept.")
 
 
 def _put_back(job: Job, guards: Mapping[str, GuardState], report: Report, limits: Limits) -> str:
     """Every router goes back to the run's checkpoint, also one that was confirmed already: both or neither."""
     names = [n for g in guards.values() for n in (g.armed, g.restored) if _of(job, n)]
     if not names:
-        return "A worker died in this run before it changed anything: apply the change again."
+        return "A worker fell silent in this run before it changed anything: apply the change again."
     hold = _hold(job, names[0])
     left = [a for a in job.routers if guards[a.name].restored != hold.checkpoint]
     until = patience(hold)
     failed = [a.name for a in left if restore_one(a, hold, report, limits, until) is None]
     if failed:
         command = f"sh {program.CHECKPOINTS}/{hold.checkpoint}/restore"
-        return f"A worker died in this run, and {', '.join(failed)} could not be put back: run there as root: {command}"
-    return "A worker died in this run. What it had changed was put back: apply the change again."
+        lost = f"{', '.join(failed)} could not be put back"
+        return f"A worker fell silent in this run, and {lost}: run there as root: {command}"
+    return "A worker fell silent in this run. What it had changed was put back: apply the change again."
 
 
 def _complete(spec: ClusterSpec, observed: Mapping[str, Observed]) -> bool:

@@ -275,7 +275,8 @@ def _put_back(rollout: Rollout, cause: Exception) -> WorkError:
     failed = [name for name in reversed(rollout.touched) if not _restored(rollout, name, until)]
     if not failed:
         kind = Cancelled if isinstance(cause, Cancelled) else WorkError
-        return kind(f"{cause} What was there before was put back on {', '.join(rollout.touched)}.")
+        again = " Apply the change again." if isinstance(cause, WorkError) and cause.retry else ""
+        return kind(f"{cause} What was there before was put back on {', '.join(rollout.touched)}.{again}")
     command = f"sh {program.CHECKPOINTS}/{rollout.checkpoint}/restore"
     return WorkError(
         f"{cause} Not known to be as before: {', '.join(failed)}. Guards put routers back by themselves and say so in "

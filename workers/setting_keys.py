@@ -195,10 +195,10 @@ def _all_back(rollout: Rollout, done: Sequence[str]) -> str:
 
 
 def _take_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits) -> Outcome:
-    """An earlier worker died in this run. Its program ends by itself: a server that has what it should stays so, any
-    other that was begun is put back, and the rest is not begun any more."""
+    """An earlier worker went silent in this run. Its program ends by itself: a server that has what it should stays so,
+    any other that was begun is put back, and the rest is not begun any more."""
     report.cancellable = False
-    report.phase("restore", "A worker died in this run: see what it left")
+    report.phase("restore", "A worker fell silent in this run: see what it left")
     kept: list[str] = []
     back: list[str] = []
     rest: list[str] = []
@@ -212,8 +212,9 @@ def _take_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits) -> O
                     _put_back(report, pair[access.name], folder)
             (back if left and states else rest if left else kept).append(access.name)
     if not back and not rest:
-        return Outcome("succeeded", f"A worker died in this run when it was done: nothing is found on {_and(kept)}.")
-    text = "A worker died in this run."
+        text = f"A worker fell silent in this run when it was done: nothing is found on {_and(kept)}."
+        return Outcome("succeeded", text)
+    text = "A worker fell silent in this run."
     text += f" What was there before is back on {_and(back)}." if back else ""
     text += f" {_and(rest)} {_are(rest)} not changed." if rest else ""
     text += f" {_and(kept)} {_stay(kept)}." if kept else ""

@@ -25,4 +25,5 @@ def test_what_is_known_comes_with_what_to_do(said: str, words: str, advice: str)
 
 def test_what_is_not_known_is_left_as_it_is() -> None:
     said = "/etc/keepalived/keepalived.conf was changed by somebody since the plan was made: plan again"
-    assert explained(said) == said
+    assert explained(said) == f"{said}."
+    assert explained(f"{said}.") == f"{said}."

@@ -428,7 +428,10 @@ def test_the_program_goes_on_when_the_worker_is_gone_and_the_next_worker_sees_it
         KINDS[KIND](job, Report(emit, lambda: None), LIMITS)
     outcome = site.do(KIND, fence=2)
     assert outcome.state == "failed"
-    assert outcome.text == "A worker died in this run. ftp2 is not changed. ftp1 is set and stays so. Plan it again."
+    assert (
+        outcome.text
+        == "A worker fell silent in this run. ftp2 is not changed. ftp1 is set and stays so. Plan it again."
+    )
     assert {host for host, _ in first.told()} == {"127.0.0.1"}
     assert {host for host, _ in second.told()} == {"192.0.2.9"}
     assert list(first.kept().values()) == ["set"]
@@ -463,11 +466,11 @@ def test_a_run_that_died_between_setting_and_looking_is_undone_if_it_is_still_fo
     site = machines("vsftpd", {VSFTPD: _VSFTPD})
     server = site.servers["ftp1"]
     assert site.carry_out().state == "succeeded"
-    assert site.do(KIND, fence=2).text == "A worker died in this run when it was done: nothing is found on ftp1."
+    assert site.do(KIND, fence=2).text == "A worker fell silent in this run when it was done: nothing is found on ftp1."
     # What it set is not what the cluster needs by now.
     site.spec = dataclasses.replace(GUIDE, passive=dataclasses.replace(GUIDE.passive, low=11000))
     outcome = site.do(KIND, fence=2)
-    assert outcome.text == "A worker died in this run. What was there before is back on ftp1. Plan it again."
+    assert outcome.text == "A worker fell silent in this run. What was there before is back on ftp1. Plan it again."
     assert server.read(VSFTPD) == _VSFTPD
     assert all(30000 <= port <= 30999 for _, port in server.told())
 

@@ -121,7 +121,7 @@ CASES: Final[tuple[Once, ...]] = (
     Once("/etc of r1 becomes read-only for a minute", OLD, "r1", ("r1", "keepalived-reload"),
          on("r1", f"{_READ_ONLY}; systemd-run -q sh -c 'sleep 60; umount /etc'")),
     Once("the VIP moves while it is proven", EITHER, "", ("", "settle"), on("r1", _MOVE)),
-    Once("keepalived -t refuses the new files on r1", OLD, "keepalived refused the configuration",
+    Once("keepalived -t refuses the new files on r1", OLD, "Unknown keyword 'nonsense'",
          broken=on("r1", f"cp -p {_KEEPALIVED} /root/kept && echo 'nonsense 1' >>{_KEEPALIVED}"),
          mended=on("r1", f"mv /root/kept {_KEEPALIVED}")),
     Once("the module is missing from r1's kernel", OLD, "ip_vs_ftp", ("r2", "keepalived-reload"), on("r1", _MODULE),

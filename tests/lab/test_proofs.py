@@ -224,7 +224,7 @@ def test_the_next_worker_puts_back_what_a_dead_one_left(
     told = dies(bench, kind, place, **params)
     after = bench.do(kind, **told, fence=2)
     assert after.state == "failed"
-    assert "A worker died in this run." in after.text
+    assert "A worker fell silent in this run." in after.text
     undisturbed(bench, 60)
     assert bench.sh("r1", "ls -d /etc/systemd/system/keepalived.service.d 2>/dev/null || :") == ""
     if place[1] != "reboot":

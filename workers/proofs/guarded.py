@@ -148,7 +148,8 @@ def _put_back(rollout: Rollout, cause: Exception) -> WorkError:
             f"{cause} Not everything could be put back on {', '.join(failed)}: run there as root: {command}"
         )
     kind = Cancelled if isinstance(cause, Cancelled) else WorkError
-    return kind(f"{cause} What was there before was put back on {', '.join(names)}." if names else str(cause))
+    again = " Propose it again." if isinstance(cause, WorkError) and cause.retry else ""
+    return kind(f"{cause} What was there before was put back on {', '.join(names)}.{again}" if names else str(cause))
 
 
 def do(rollout: Rollout, pair: Pair, name: str, *kinds: str) -> None:
@@ -225,14 +226,14 @@ def await_holder(rollout: Rollout, pair: Pair, name: str, seconds: int = 30) -> 
 
 
 def take_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits) -> Outcome:
-    """An earlier worker died in this proof: nothing of it is kept, and keepalived runs on both routers."""
+    """An earlier worker fell silent in this proof: nothing of it is kept, and keepalived runs on both routers."""
     report.cancellable = False
-    report.phase("restore", "A worker died in this run: put back what it left")
+    report.phase("restore", "A worker fell silent in this run: put back what it left")
     names = [_patiently(partial(_put_one_back, job, access, report, limits)) for access in job.routers]
     touched = [name for name in names if name]
     kept = f"What it had changed on {', '.join(touched)} was put back" if touched else "It had changed nothing"
     seen, reason = _at_rest(job, spec, limits)
-    text = f"A worker died in this run. {kept}: propose it again."
+    text = f"A worker fell silent in this run. {kept}: propose it again."
     return Outcome("failed", f"{text} {reason}".strip(), {"master": master(spec, seen)})
 
 
@@ -276,5 +277,7 @@ def _put_one_back(job: Job, access: Access, report: Report, limits: Limits) -> s
     hold = Hold(job.owner, str(job.run_id), mine[0], job.guard)
     if found.restored != hold.checkpoint and restore_one(access, hold, report, limits) is None:
         command = f"sh {program.CHECKPOINTS}/{hold.checkpoint}/restore"
-        raise WorkError(f"A worker died in this run, and {access.name} could not be put back: run there: {command}")
+        raise WorkError(
+            f"A worker fell silent in this run, and {access.name} could not be put back: run there: {command}"
+        )
     return access.name

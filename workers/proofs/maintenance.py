@@ -85,7 +85,7 @@ def _take_over(job: Job, spec: ClusterSpec, report: Report, limits: Limits) -> O
         rests = pair[name].run(disturbing.RESTS).out.strip() == b"yes"
     if rests != out:
         return outcome
-    words = f"A worker died in this run, after {name} had {'gone out' if out else 'come back'}: that stands."
+    words = f"A worker fell silent in this run, after {name} had {'gone out' if out else 'come back'}: that stands."
     told = {"router": name, "out": out, **({"seconds": None} if out else {})}
     return Outcome("succeeded", words, {**outcome.result, "maintenance": told})
 

@@ -68,10 +68,13 @@ if [ -d {INCLUDE_DIR} ]; then cp -R -p {INCLUDE_DIR}/. {folder}/ || return 1; fi
 {gone}
 find {folder} -name '*.conf' -exec sed -i 's#{INCLUDE_DIR}/#{folder}/#g' {{}} + &&
 printf %s {shlex.quote(main)} >{folder}.main &&
-keepalived -t -f {folder}.main
+said=$(keepalived -t -f {folder}.main 2>&1)
 result=$?
 rm -rf {folder} {folder}.main
-[ "$result" -eq 0 ] || echo "keepalived refused the configuration (exit code $result); nothing was changed"
+said=$(printf '%s\n' "$said" | sed 's#{folder}.main#/etc/keepalived/keepalived.conf#g; s#{folder}/#{INCLUDE_DIR}/#g')
+printf '%s\n' "$said"
+[ "$result" -eq 0 ] || echo "keepalived refused the configuration (exit code $result)" \
+    "$(printf '%s\n' "$said" | grep -m 1 '^(/.*Line' || printf '%s\n' "$said" | tail -n 1)"
 return "$result"
 """
 

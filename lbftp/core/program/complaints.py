@@ -20,13 +20,19 @@ _WHAT_TO_DO: Final = tuple(
             r"Module \S+ not found",
             "Install the kernel's package with this module there, or boot the kernel that has it.",
         ),
+        ("keepalived refused the conf", "Correct that place, then plan again: no file was changed."),
         ("Cannot allocate memory", "See `free -m` there: its memory is used up."),
     )
 )
 
 
 def explained(said: str) -> str:
-    """The last words of a command, one line, with what to do about them where that is known."""
+    """The last words of a command, as a sentence, with what to do about them where that is known."""
     plain = _PLACE.sub("", said)
     advice = next((advice for pattern, advice in _WHAT_TO_DO if pattern.search(plain)), "")
-    return f"{plain}{'' if plain.endswith(('.', ':')) else '.'} {advice}" if advice else plain
+    return f"{sentence(plain)} {advice}".rstrip()
+
+
+def sentence(said: str) -> str:
+    """Words of a router's with a full stop, so that others can follow."""
+    return said if said.endswith((".", ":", "!", "?")) else f"{said}."
