@@ -14,9 +14,9 @@ CODE := lbftp workers lab ops tests manage.py
 # Quick ones first, then everything that is not named here, then what needs processes, a browser or virtual routers.
 EARLY := tests/core tests/test_layers.py
 LATE := tests/ops tests/workers tests/browser tests/lab_machines tests/lab tests/faults tests/breakages
-# On virtual routers `make test` takes the main job, probes, refusals, and a sample of the faults and breakages. The rest
-# takes its time: `make test-lab` has all of it, of the series (faults, breakages, proofs) a sample.
-APART := tests/faults/test_once.py $(filter-out tests/lab/test_probes.py,$(wildcard tests/lab/test_*.py))
+# On virtual routers `make test` takes the main job, probes, refusals, ways back, every kind of fault, and a sample of the
+# breakages. The rest takes its time: `make test-lab` has all of it, of the series (faults, breakages, proofs) a sample.
+APART := $(filter-out tests/lab/test_probes.py tests/lab/test_rollback.py,$(wildcard tests/lab/test_*.py))
 ALL := $(sort $(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))
 TESTS := $(filter $(EARLY),$(ALL)) $(filter-out $(EARLY) $(LATE) %/__pycache__,$(ALL)) $(foreach t,$(LATE),$(filter $(t),$(ALL)))
 WEB := $(filter-out tests/lab tests/faults tests/breakages tests/kernel tests/daemons tests/lab_machines tests/browser tests/workers tests/core tests/ops,$(TESTS))
@@ -47,7 +47,7 @@ demo: ready-run ## the whole job on virtual routers, then the site to look aroun
 run: ready-run ## the site for your own routers
 	@exec $(PY) -m ops.stack run
 
-test: ready-test ## core, web, services, sockets, processes, browser, and the main job on virtual routers
+test: ready-test ## core, web, services, sockets, processes, browser; on virtual routers the main job, ways back and faults
 	@exec env LBFTP_VAR=$(VAR)/test $(PY) -m ops.testing $(ARGS) $(addprefix --ignore=,$(APART)) $(filter-out $(APART),$(TESTS))
 
 test-core: ready-test ## the pure core and the layers; seconds
