@@ -43,13 +43,20 @@ _SERVERS: Final = {
 }
 _OTHERS: Final = {Run.Kind.ROLLBACK: _ROLLBACK, Run.Kind.SERVERS: _SERVERS}
 _QUEUED: Final = "No worker has taken it yet. Nothing is changed."
+_SILENT: Final = (
+    "Nothing is heard of its worker, or the database does not take its words. Another worker takes the run over and "
+    "looks at the machines first; guards that wait put routers back by themselves."
+)
 
 
-def words(run: Run, phase: str) -> str:
-    """What a run that goes on does now; '' where nothing more is to be said than the phase's title."""
+def words(run: Run, phase: str, *, silent: bool = False) -> str:
+    """What a run that goes on does now; '' where nothing more is to be said than the phase's title. `silent`: its
+    worker has not been heard of for a while."""
     if run.state == Run.State.QUEUED:
         return _QUEUED
     if run.state != Run.State.RUNNING:
         return ""
+    if silent:
+        return _SILENT
     special = _OTHERS.get(Run.Kind(run.kind), {}).get(phase, "")
     return special or _WORDS.get(phase, "")

@@ -106,7 +106,7 @@ class RunPage:
     @property
     def words(self) -> str:
         """What goes on now, in plain words."""
-        return words(self.run, self._phase)
+        return words(self.run, self._phase, silent=self.silent)
 
     @property
     def _phase(self) -> str:

@@ -15,7 +15,7 @@ from lbftp.core.sessions import label, measured
 _LOOK_EVERY: Final = 0.3
 _ENDED: Final = (Run.State.SUCCEEDED, Run.State.FAILED, Run.State.ERRORED, Run.State.CANCELLED)
 
-_GUARD: Final = {"confirmed": "confirmed", "restored": "put back by its guard"}
+_GUARD: Final = {"confirmed": "confirmed", "restored": "put back as it was"}
 
 
 def follow(ask: Ask, run: Run) -> Run:

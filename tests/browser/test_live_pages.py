@@ -207,7 +207,7 @@ def test_a_guard_counts_down_and_is_extended_and_put_back(chromium: Browser, sit
     page.get_by_role("button", name="Yes, put it back").click()
     expect(page.get_by_text("Being cancelled")).to_be_visible()
     site.actor.do("record", found=[_guard("restored", 0)])
-    expect(page.locator("#lane-r2 .guard")).to_have_text(re.compile("Put back by its guard"))
+    expect(page.locator("#lane-r2 .guard")).to_have_text(re.compile("Put back as it was"))
     site.actor.do("end", state="cancelled", outcome="Cancelled by carol.")
     expect(page.get_by_role("heading", name="Cancelled by carol.")).to_be_visible()
     assert person.complaints == []

@@ -104,7 +104,7 @@ def test_each_router_s_guard_counts_down_and_tells_its_end(world: World, browse:
     assert "data-until" not in page
     assert "Put back now" not in page
     going.record(guard("restored", None))
-    assert "Put back by its guard" in going.page(world.bob)
+    assert "Put back as it was" in going.page(world.bob)
 
 
 def test_a_guard_that_nobody_confirmed_says_when_it_was_to_put_back(world: World, browse: As) -> None:
@@ -139,7 +139,9 @@ def test_a_worker_that_fell_silent_is_no_running_one(world: World, browse: As) -
     going = Going(world, browse)
     assert "Its worker is silent" not in going.page(world.bob)
     Run.objects.update(heartbeat_at=timezone.now() - timedelta(seconds=31))
-    assert "Its worker is silent" in going.page(world.bob)
+    page = going.page(world.bob)
+    assert "Its worker is silent" in page
+    assert "Another worker takes the run over" in page
 
 
 def test_a_dry_run_needs_no_approval_and_is_called_one_everywhere(world: World, browse: As) -> None:
