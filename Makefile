@@ -71,7 +71,7 @@ test-lab: ready-test ## everything that needs virtual routers, with a sample of 
 # Every case leaves a row; the next start goes on with what has none. LBFTP_FAULTS_SHARD=1/2 takes every second case,
 # LBFTP_FAULTS_SECONDS=3600 begins no case later than that, LBFTP_FAULTS_RESULTS is where the rows are kept.
 test-faults: ready-test ## every fault at every boundary of an apply, on virtual routers: hours, goes on where it ended; writes docs/faults.md
-	@LBFTP_FAULTS=all $(PYTEST) tests/faults; status=$$?; LBFTP_VAR=$(VAR)/test $(PY) -m tests.faults.series && exit $$status
+	@LBFTP_FAULTS=all $(PYTEST) tests/faults; status=$$?; LBFTP_VAR=$(VAR)/test $(PY) -m tests.faults.table && exit $$status
 
 test-proofs: ready-test ## every proof that disturbs, and maintenance, on virtual routers: restarts, reboots, failovers; half an hour
 	@LBFTP_PROOFS=all $(PYTEST) tests/lab/test_proofs.py

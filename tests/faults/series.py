@@ -5,16 +5,15 @@
     LBFTP_FAULTS_SHARD=1/2     every second of the cases
     LBFTP_FAULTS_SECONDS=3600  no case begins later than this
 
-`python -m tests.faults.series FILE…` writes docs/faults.md from the rows.
+`python -m tests.faults.table` writes docs/faults.md from the rows.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,22 +23,6 @@ Case = TypeVar("Case")
 ROOT: Final = Path(__file__).resolve().parents[2]
 ALL: Final = os.environ.get("LBFTP_FAULTS") == "all"
 _STARTED: Final = time.monotonic()
-_HEAD: Final = """# Faults
-
-What went wrong on purpose while a change was brought to a pair of virtual routers, and what came of it. Each row was really run, by
-`make test-faults`: real routers, real keepalived, and where the fault is one of the manager's, real workers, Redis and database. What is
-not in the table was not run yet. A row passes only if
-
-* both routers hold wholly the old or wholly the new state, and the run's end says which;
-* what others have on the routers is as it was (what others merely run is lost by a reboot, with or without lbftp);
-* the next apply works without hand work, up to its last look at the routers.
-
-A fault strikes as soon as the manager hears that the step is done; the router may be in its next step by then. "Seconds" is
-from the start of the apply until both routers rested, in software emulation, with a guard of 40 to 150 s.
-
-| when | what happened | both routers | run | seconds | next apply | verdict | run on |
-|---|---|---|---|---|---|---|---|
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +78,3 @@ def left(cases: Sequence[Case], keys: Sequence[tuple[str, str]]) -> list[Case]:
 def over() -> bool:
     """Whether no case is to begin any more."""
     return time.monotonic() - _STARTED > float(os.environ.get("LBFTP_FAULTS_SECONDS", "inf"))
-
-
-def document(rows: Iterable[Row]) -> str:
-    """The table of everything that was run, what did not pass included."""
-    return _HEAD + "".join(f"{_line(row)}\n" for row in rows)
-
-
-def _line(row: Row) -> str:
-    said = f"{row.run}: {_flat(row.said)}" if row.said else row.run
-    verdict = f"**not passed**: {_flat(row.error)}" if row.error else "passed"
-    cells = (row.when, row.fault, row.state, said, str(row.seconds), "works" if row.again else "", verdict, row.date)
-    return f"| {' | '.join(cells)} |"
-
-
-def _flat(text: str) -> str:
-    return " ".join(text.replace("|", "/").split())[:200]
-
-
-if __name__ == "__main__":
-    known: dict[tuple[str, str], Row] = {}
-    for name in sys.argv[1:] or [str(results())]:
-        known |= {row.key: row for row in read(Path(name)) if not row.error or row.key not in known}
-    (ROOT / "docs" / "faults.md").write_text(document(known.values()))

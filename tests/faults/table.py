@@ -1,0 +1,93 @@
+"""docs/faults.md from the rows that the series left: `python -m tests.faults.table [FILE…]`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from tests.faults import faults, test_workers
+from tests.faults.series import ROOT, Row, read, results
+
+_HEAD: Final = """# Faults
+
+What went wrong on purpose while a change was brought to a pair of virtual routers, and what came of it. Each case was really run, by
+`make test-faults`: real routers, real keepalived, and where the fault is one of the manager's, real workers, Redis and database. What is
+not here was not run. A case passes only if
+
+* both routers hold wholly the old or wholly the new state, byte for byte and rule for rule, and the run's end says which;
+* what others have on the routers is as it was (what others merely run is lost by a reboot, with or without lbftp);
+* the next apply works without hand work, up to its last look at the routers.
+
+A fault strikes as soon as the manager hears that the step is done; the router may be in its next step by then. Seconds are
+from the start of the apply until both routers rested, in software emulation, with a guard of 40 to 150 s.
+"""
+_BOUNDARIES: Final = """
+## At every boundary between two steps
+
+What both routers held after, and the seconds. SQLite has no server that could be stopped: instead it refuses everybody for longer than
+lbftp waits. "Locked out" is a rule that lets nobody begin a new connection to SSH; a change that brings such a rule itself is in
+`tests/workers/test_guard.py`.
+
+"""
+_ONCE: Final = """
+## Once each
+
+| when | what happened | both routers | the run's end | seconds | run on |
+|---|---|---|---|---|---|
+"""
+_SAID: Final = """
+## What the runs at the boundaries said
+
+| when | what happened | the run's end | run on |
+|---|---|---|---|
+"""
+_COLUMNS: Final = (*faults.FAULTS, *test_workers.FAULTS)
+
+
+def document(rows: Iterable[Row]) -> str:
+    """Everything that was run, what did not pass included."""
+    found = {row.key: row for row in rows}
+    places = [faults.words(place) for place in faults.places()]
+    boundaries = [(place, fault) for fault in _COLUMNS for place in places if (place, fault) in found]
+    once = [row for key, row in found.items() if key not in set(boundaries)]
+    return "".join(
+        (
+            _HEAD,
+            f"\n{sum(not row.error for row in found.values())} of {len(found)} cases passed.\n",
+            _BOUNDARIES,
+            _line("", *_COLUMNS),
+            f"|{'---|' * (len(_COLUMNS) + 1)}\n",
+            *(_line(place, *(_cell(found, place, fault) for fault in _COLUMNS)) for place in places),
+            _ONCE,
+            *(_line(r.when, r.fault, _state(r), _end(r), str(r.seconds), r.date) for r in once),
+            _SAID,
+            *(_line(*key, _end(found[key]), found[key].date) for key in boundaries),
+        )
+    )
+
+
+def _line(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _cell(found: Mapping[tuple[str, str], Row], place: str, fault: str) -> str:
+    row = found.get((place, fault))
+    return f"{_state(row)} {row.seconds}" if row else "not run"
+
+
+def _state(row: Row) -> str:
+    return "**not passed**" if row.error else row.state
+
+
+def _end(row: Row) -> str:
+    said = " ".join(f"{row.run}: {row.said}".replace("|", "/").split())
+    return f"{said} **Not passed**: {' '.join(row.error.replace('|', '/').split())[:200]}" if row.error else said
+
+
+if __name__ == "__main__":
+    known: dict[tuple[str, str], Row] = {}
+    for name in sys.argv[1:] or [str(results())]:
+        known |= {row.key: row for row in read(Path(name)) if not row.error or row.key not in known}
+    (ROOT / "docs" / "faults.md").write_text(document(known.values()))
