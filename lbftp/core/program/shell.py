@@ -74,8 +74,9 @@ await() {
     service "$1" "$2" && return 0
     tries=$((tries + 1)); sleep 0.5
   done
-  echo "keepalived did not bring up the service for mark $1 within 30 s; its last words:"
   journalctl -u keepalived -n 15 --no-pager -o cat
+  echo "keepalived ($(systemctl is-active keepalived)) did not bring up the service for mark $1 within 30 s." \
+    "See \`systemctl status keepalived\` there."
   return 1
 }
 
