@@ -131,7 +131,7 @@ CASES: Final[tuple[Once, ...]] = (
     Once("a unit is missing on r1", OLD, "netfilter-persistent", ("", "sessions"),
          on("r1", f"systemctl mask -q --runtime {_UNIT}"),
          broken=on("r1", f"systemctl disable -q {_UNIT}"),
-         mended=on("r1", f"systemctl unmask -q --runtime {_UNIT}")),
+         healed=on("r1", f"systemctl unmask -q --runtime {_UNIT}")),
     Once("another program holds the xtables lock of r1 for 45 s", EITHER, "", ("r2", "rules"),
          on("r1", "systemd-run -q flock /run/xtables.lock sleep 45; sleep 0.5")),
     Once("clocks off by a year, r1 ahead and r2 behind", NEW, "", ("r1", "guard"), _clocks),
