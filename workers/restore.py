@@ -34,17 +34,19 @@ _UNKNOWN: Final = (
 def restore_one(access: Access, hold: Hold, report: Report, limits: Limits, until: float = 0) -> Observed | None:
     """What the router holds after its checkpoint was put back; None if that failed (and was reported).
 
-    A router that does not answer puts itself back: that is waited for `until` (0: guard.patience from then).
+    A router that does not answer puts itself back: that is waited for `until` (0: guard.patience from then). One that
+    answers again and has no guard of ours went away before it got one, and is asked again.
     """
     report.declare(access.name, [(*_STEP, "restore")])
     try:
         return _restored(access, hold, report, limits)
     except WorkError as error:
         report.failed(access.name, _STEP, str(error))
-    if not await_put_back(access, hold, report, limits, until or patience(hold)):
-        return None
-    report.step(access.name, _STEP, "done")
+    back = await_put_back(access, hold, report, limits, until or patience(hold))
     try:
+        if not back:
+            return _restored(access, hold, report, limits)
+        report.step(access.name, _STEP, "done")
         with connected([access], limits) as pair:
             return look(pair)[access.name]
     except WorkError as error:
