@@ -17,7 +17,7 @@ from lab import api
 from ops import stack as sites
 from tests.faults import series
 from tests.faults.chain import Chain
-from tests.faults.conftest import Recorder
+from tests.faults.conftest import Recorder, fresh
 from tests.faults.faults import Place, crossed, places, words
 from tests.faults.judging import held, judge, rest
 from tests.faults.site import Desk, Site
@@ -62,6 +62,13 @@ def chain(site: Site) -> Iterator[Chain]:
     made = Chain(lambda _bench: works(site))
     yield made
     made.close()
+
+
+@pytest.fixture
+def bench(chain: Chain) -> Bench:
+    """The lab in its first state, once the apply that has to work after the faults before has worked."""
+    chain.close()
+    return fresh()
 
 
 def works(site: Site) -> None:
