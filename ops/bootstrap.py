@@ -45,9 +45,12 @@ _FIREWALLD = (
     "firewalld", "python3-firewall", "python3-nftables", "python3-dbus", "python3-gi", "python3-cap-ng",
     "gir1.2-glib-2.0", "dbus-daemon",
 )  # fmt: skip
+# PostgreSQL would be started as well.
 UNPACKED = {
-    "checkers": ("proftpd-core", "proftpd-mod-crypto", "pure-ftpd", "pure-ftpd-common", "vsftpd", *_FIREWALLD),
-}
+    "checkers": (
+        "proftpd-core", "proftpd-mod-crypto", "pure-ftpd", "pure-ftpd-common", "vsftpd", *_FIREWALLD, "postgresql",
+    ),
+}  # fmt: skip
 UNPACK_INTO = ROOT / ".checkers"
 ADMIN_PATH = "/usr/sbin:/sbin:/usr/local/sbin"
 
@@ -130,19 +133,19 @@ def _unpack(packages: list[str]) -> None:
     shutil.rmtree(UNPACK_INTO, ignore_errors=True)
     downloads = UNPACK_INTO / "downloads"
     downloads.mkdir(parents=True)
-    _call(["apt-get", "-q", "download", *packages, *_missing_libraries(packages)], cwd=downloads)
+    _call(["apt-get", "-q", "download", *packages, *_missing_parts(packages)], cwd=downloads)
     for archive in sorted(downloads.glob("*.deb")):
         _call(["dpkg-deb", "--extract", str(archive), str(UNPACK_INTO)])
     shutil.rmtree(downloads)
 
 
-def _missing_libraries(packages: list[str]) -> list[str]:
-    """Shared libraries that `packages` need, and those that these need, as far as they are not installed."""
+def _missing_parts(packages: list[str]) -> list[str]:
+    """What `packages` and what they need link to, and the server that `postgresql` stands for, unless installed."""
     missing: set[str] = set()
     newest = set(packages)
     while newest:
         listed = _call(["apt-cache", "depends", *sorted(newest)])
-        wanted = set(re.findall(r"^[ |]*(?:Pre)?Depends: (lib\S+)$", listed, re.MULTILINE))
+        wanted = set(re.findall(r"^[ |]*(?:Pre)?Depends: (lib\S+|postgresql-\d+)$", listed, re.MULTILINE))
         newest = {name for name in wanted - missing if not _installed(name)}
         missing |= newest
     return sorted(missing)

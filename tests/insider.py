@@ -11,6 +11,8 @@ import subprocess
 import sys
 from typing import Any
 
+from django.db import close_old_connections
+
 from ops.places import ROOT
 
 
@@ -36,8 +38,10 @@ class Insider:
 
 
 def serve(stage: object) -> None:
-    """Calls the methods of `stage` that the lines of standard input name, until there are no more."""
+    """Calls the methods of `stage` that the lines of standard input name, until there are no more. Each line is what a
+    request is to a web server: no connection to the database is older."""
     for line in sys.stdin:
+        close_old_connections()
         values = json.loads(line)
         answer = getattr(stage, values.pop("do"))(**values)
         print(json.dumps(answer), flush=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, TypeVar
 
 import structlog
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connections, transaction
 
 from lbftp.changes.errors import LostClaim, ServiceError
 from lbftp.changes.services import outcomes, runs
@@ -22,12 +23,14 @@ from lbftp.inventory import services as inventory
 from workers.errors import Cancelled, ClaimLost, HostKeyRefused, NotRecorded, WorkError
 from workers.kinds import KINDS
 from workers.outcome import Outcome
-from workers.relay import Desk, Relay
+from workers.relay import PATIENCE_SECONDS, Desk, Relay
 from workers.remote import Limits
 from workers.report import Report
 
 # Longer than any apply takes; a run that a person has to confirm may keep its routers longer.
 LEASE_WAIT_SECONDS: Final = 600
+
+Value = TypeVar("Value")
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +43,7 @@ def run_claimed(run_id: int) -> None:
     try:
         with Relay(_desk(job)) as relay:
             state, outcome = _attempt(job, Report(relay.emit, relay.check))
-        _finish(job, state, outcome)
+        _patiently(partial(_finish, job, state, outcome))
     except (ClaimLost, LostClaim):
         log.warning("claim_lost", run=job.run_id, fence=job.fence)
 
@@ -52,15 +55,30 @@ def _desk(job: Job) -> Desk:
         except LostClaim as error:
             raise ClaimLost from error
         except DatabaseError as error:
+            close_old_connections()
             raise NotRecorded from error
 
     def beat() -> Orders | None:
         try:
             return runs.heartbeat(run_id=job.run_id, fence=job.fence)
         except DatabaseError as error:
+            close_old_connections()
             raise NotRecorded from error
 
     return Desk(record, beat, connections.close_all)
+
+
+def _patiently(act: Callable[[], Value]) -> Value:
+    """What `act` returns, once the database answers. One that stays away counts as a lost claim, as in the relay."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return act()
+        except (OperationalError, InterfaceError) as error:
+            close_old_connections()
+            if time.monotonic() > end:
+                raise ClaimLost from error
+            time.sleep(0.5)
 
 
 def _attempt(job: Job, report: Report) -> tuple[str, Outcome]:
@@ -89,10 +107,12 @@ def _attempt(job: Job, report: Report) -> tuple[str, Outcome]:
 def _take_leases(job: Job, report: Report) -> bool:
     """Waits until no other run has one of the routers. Whether it had to wait."""
     names = [access.name for access in job.routers]
+    take = partial(runs.take_leases, run_id=job.run_id, fence=job.fence, router_names=names)
+    holders = partial(runs.holders, run_id=job.run_id, router_names=names)
     end = time.monotonic() + LEASE_WAIT_SECONDS
     told = ""
-    while not runs.take_leases(run_id=job.run_id, fence=job.fence, router_names=names):
-        before = runs.holders(run_id=job.run_id, router_names=names) or told
+    while not _patiently(take):
+        before = _patiently(holders) or told
         if time.monotonic() > end:
             raise WorkError(f"It waited {LEASE_WAIT_SECONDS} s for {before}, and touched nothing: start it again.")
         if before and before != told:
@@ -106,13 +126,14 @@ def _take_leases(job: Job, report: Report) -> bool:
 def _job_again(job: Job) -> Job:
     """What the run before applied belongs to what this one has to look out for."""
     try:
-        return runs.job_again(run_id=job.run_id, fence=job.fence)
+        return _patiently(partial(runs.job_again, run_id=job.run_id, fence=job.fence))
     except (ServiceError, SpecError) as error:
         raise WorkError(str(error)) from error
 
 
+@transaction.atomic
 def _finish(job: Job, state: str, outcome: Outcome) -> None:
-    """What a kind of run leaves beside its outcome, then the end itself."""
+    """What a kind of run leaves beside its outcome, and the end itself: all or nothing of it is kept."""
     run, fence = job.run_id, job.fence
     if plan := outcome.plan:
         problems = [p.to_json() for p in plan.warnings]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
+from django.db import Error as DatabaseError
 from redis.exceptions import RedisError
 
 from lbftp.accounts import access
@@ -20,12 +21,19 @@ from lbftp.live import publish
 
 log = structlog.get_logger(__name__)
 
+# Groups to be in, and what to say now.
+Look = tuple[frozenset[str], list[dict[str, int]]]
+NOT_YOURS: Final = 4404
+# RFC 6455's registry of close codes: try again later.
+LATER: Final = 1013
+
 
 class HintConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     """Joins groups and passes hints on.
 
     Every `again_every` seconds it looks by itself: at the access rule, so that somebody who left the team stops
-    hearing, and at the database, so that a hint that Redis lost costs a moment only.
+    hearing, and at the database, so that a hint that Redis lost costs a moment only. While the database does not answer
+    nobody is connected: the page then says that it is not live, and tries again.
     """
 
     again_every = 5.0
@@ -33,9 +41,8 @@ class HintConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     _joined: frozenset[str] = frozenset()
 
     async def connect(self) -> None:
-        look = await database_sync_to_async(self.look)()
+        look = await self._ask()
         if look is None:
-            await self.close(code=4404)
             return
         await self.accept()
         await self._join(look[0])
@@ -58,9 +65,22 @@ class HintConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     async def hint(self, message: dict[str, Any]) -> None:
         await self.send_json(message["payload"])
 
-    def look(self) -> tuple[frozenset[str], list[dict[str, int]]] | None:
-        """Groups to be in and what to say now; None if this user may not watch."""
+    def look(self) -> Look | None:
+        """None if this user may not watch."""
         raise NotImplementedError
+
+    async def _ask(self) -> Look | None:
+        """Closes if there is nothing to be told."""
+        code = NOT_YOURS
+        look: Look | None = None
+        try:
+            look = await database_sync_to_async(self.look)()
+        except DatabaseError as error:
+            log.warning("socket_without_database", error=type(error).__name__)
+            code = LATER
+        if look is None:
+            await self.close(code=code)
+        return look
 
     async def _join(self, groups: frozenset[str]) -> None:
         for group in groups - self._joined:
@@ -70,9 +90,8 @@ class HintConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         self._joined = groups
 
     async def _whisper(self) -> bool:
-        look = await database_sync_to_async(self.look)()
+        look = await self._ask()
         if look is None:
-            await self.close(code=4404)
             return False
         for payload in look[1]:
             await self.send_json(payload)
@@ -92,7 +111,7 @@ class HintConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
 class RunConsumer(HintConsumer):
     """/ws/runs/<id>/ — {"run", "seq"}; the first message tells the present last sequence number."""
 
-    def look(self) -> tuple[frozenset[str], list[dict[str, int]]] | None:
+    def look(self) -> Look | None:
         run_id = int(self.scope["url_route"]["kwargs"]["run_id"])
         run = access.visible(_user(self.scope), Run).filter(pk=run_id).first()
         if run is None:
@@ -104,7 +123,7 @@ class RunConsumer(HintConsumer):
 class FleetConsumer(HintConsumer):
     """/ws/fleet/ — {"fleet": team} for each of the user's teams, now and whenever something changes there."""
 
-    def look(self) -> tuple[frozenset[str], list[dict[str, int]]] | None:
+    def look(self) -> Look | None:
         user = _user(self.scope)
         if not user.is_authenticated:
             return None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -21,8 +24,22 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
 
 
 def broken(request: HttpRequest) -> HttpResponse:
+    """Called while the exception is handled (django.core.handlers.exception)."""
+    if isinstance(sys.exception(), (OperationalError, InterfaceError)):
+        return _without_database(request)
     text = "lbftp made a mistake; it is in the log. Nothing on a router was changed by this page: only runs do that."
     return _page(request, 500, "Something broke here", text)
+
+
+def _without_database(request: HttpRequest) -> HttpResponse:
+    text = (
+        "The page will be there again when it does: try again in a moment. If it stays away, ask whoever runs this "
+        "site; /readyz says what is missing. No router is left half changed: a run waits for a while, and then each "
+        "router puts back by itself what nobody confirmed."
+    )
+    response = _page(request, 503, "The database does not answer", text)
+    response["Retry-After"] = "5"
+    return response
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001

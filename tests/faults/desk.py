@@ -13,7 +13,7 @@ django.setup()
 
 from lab import api  # noqa: E402
 from lbftp import dispatch  # noqa: E402
-from lbftp.changes.models import ChangeRequest, Run  # noqa: E402
+from lbftp.changes.models import ChangeRequest, Run, RunEvent  # noqa: E402
 from lbftp.changes.services import decisions, requests  # noqa: E402
 from lbftp.clusters.models import Cluster  # noqa: E402
 from lbftp.inventory import services as inventory  # noqa: E402
@@ -67,6 +67,18 @@ class Desk:
     def deliver(self, run: int) -> dict[str, Any]:
         """The same task once more."""
         return {"sent": dispatch.send_run(run)}
+
+    def is_done(self, run: int, router: str, step: str) -> bool:
+        """Whether the run's page says so of the step."""
+        steps = RunEvent.objects.filter(run=run, kind="step", router=router)
+        return steps.filter(data__id=step, data__state="done").exists()
+
+    def state(self, run: int) -> dict[str, Any]:
+        row = Run.objects.get(pk=run)
+        return {"state": row.state, "outcome": row.outcome, "attempts": row.attempts, "fence": row.fence}
+
+    def notes(self, run: int) -> str:
+        return "\n".join(row.data["text"] for row in RunEvent.objects.filter(run=run, kind="note"))
 
     def again(self) -> dict[str, Any]:
         """The next apply, from its proposal to its end."""

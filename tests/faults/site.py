@@ -1,4 +1,4 @@
-"""A whole site for faults of the manager's own parts: real worker, Redis and database, watched from outside."""
+"""A whole site for faults of the manager's own parts: real worker, Redis and database, watched from a process of its own."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import os
 import signal
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from ops import processes
-from ops.stack import Stack
+from lab import api
+from ops import processes, stack
 from tests.faults.faults import Place
 from tests.insider import Insider
+from tests.postgres import Postgres
 
+# A killed worker's run shows its true state within this time.
+TRUTH_SECONDS: Final = 45
+SILENT: Final = ("has not been heard of", "fell silent")
 ENDED: Final = ("succeeded", "failed", "errored", "cancelled")
-_DONE: Final = """select count(*) from changes_runevent where run_id = ? and kind = 'step' and router = ?
-and json_extract(data, '$.id') = ? and json_extract(data, '$.state') = 'done'"""
 
 
 class Desk(Insider):
@@ -30,19 +33,14 @@ class Desk(Insider):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    stack: Stack
+    """With a database in a file, or in `postgres`."""
+
+    stack: stack.Stack
     desk: Desk
-
-    @property
-    def database(self) -> Path:
-        return self.stack.place.var / "lbftp.sqlite3"
-
-    def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=20)) as connection:
-            return connection.execute(query, values).fetchall()
+    postgres: Postgres | None = None
 
     def is_done(self, run: int, place: Place) -> bool:
-        return bool(self.ask(_DONE, run, *place)[0][0])
+        return bool(self.desk.do("is_done", run=run, router=place[0], step=place[1]))
 
     def wait_for_step(self, run: int, place: Place, seconds: float = 600) -> None:
         """Returns when the run's step is done. AssertionError if the run ended without."""
@@ -54,8 +52,9 @@ class Site:
             time.sleep(0.05)
 
     def state(self, run: int) -> tuple[str, str]:
-        state, outcome = self.ask("select state, outcome from changes_run where id = ?", run)[0]
-        return str(state), str(outcome)
+        """(state, outcome)."""
+        found = self.desk.do("state", run=run)
+        return found["state"], found["outcome"]
 
     def ended(self, run: int, seconds: float = 900) -> tuple[str, str]:
         """(state, outcome)."""
@@ -65,14 +64,21 @@ class Site:
             time.sleep(0.2)
         return found
 
-    def words(self, run: int) -> str:
-        rows = self.ask(
-            "select json_extract(data, '$.text') from changes_runevent where run_id = ? and kind = 'note'", run
-        )
-        return "\n".join(str(row[0]) for row in rows)
+    def works(self) -> None:
+        """The next apply, from its proposal to its end."""
+        done = self.desk.do("again")
+        assert done["state"] == "succeeded", done
 
-    def last_event(self, run: int) -> int:
-        return int(self.ask("select coalesce(max(seq), 0) from changes_runevent where run_id = ?", run)[0][0])
+    def shows_the_truth(self, run: int) -> None:
+        """Within its time the run's page says that its worker fell silent, or how the run ended."""
+        end = time.monotonic() + TRUTH_SECONDS
+        while self.state(run)[0] == "running" and not any(words in self.notes(run) for words in SILENT):
+            assert time.monotonic() < end, "nobody said that the worker is gone"
+            time.sleep(0.2)
+
+    def notes(self, run: int) -> str:
+        """What the run's page tells beside its steps."""
+        return str(self.desk.do("notes", run=run))
 
     def kill_worker(self) -> None:
         """Every process of the worker, as when its machine is gone; supervisor starts another one."""
@@ -88,7 +94,29 @@ class Site:
 
     def lock_database(self, seconds: float) -> None:
         """Nobody else can write."""
-        with closing(sqlite3.connect(self.database, timeout=20, isolation_level=None)) as connection:
+        file = self.stack.place.var / "lbftp.sqlite3"
+        with closing(sqlite3.connect(file, timeout=20, isolation_level=None)) as connection:
             connection.execute("begin exclusive")
             time.sleep(seconds)
             connection.execute("rollback")
+
+    def stop_database(self, seconds: float, *, at_once: bool = False) -> None:
+        """Nobody is answered, and every connection there was is gone for good."""
+        assert self.postgres is not None
+        self.postgres.stop(at_once=at_once)
+        time.sleep(seconds)
+        self.postgres.start()
+
+
+@contextmanager
+def started(folder: Path, postgres: Postgres | None = None) -> Iterator[Site]:
+    """A site in `folder` with the lab's machines enrolled and the guide's cluster."""
+    api.ensure_up()
+    extra = {"LBFTP_BEAT_TICK_SECONDS": "2", "LBFTP_SSH_CONNECT_TIMEOUT": "20"}
+    if postgres is not None:
+        extra["LBFTP_DATABASE_URL"] = postgres.url
+    with stack.start(folder, options=stack.Options(fresh=True, extra=extra)) as running:
+        desk = Desk(running.env)
+        desk.do("enrol")
+        yield Site(running, desk, postgres)
+        desk.stop()

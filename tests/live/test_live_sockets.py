@@ -17,7 +17,7 @@ from asgiref.sync import sync_to_async
 from channels.layers import channel_layers
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connections
+from django.db import OperationalError, connections
 from django.test import Client
 
 from lbftp.accounts.models import Membership
@@ -26,7 +26,7 @@ from lbftp.changes.models import Run
 from lbftp.changes.services import runs
 from lbftp.core.job import Event, Job
 from lbftp.live import publish
-from lbftp.live.consumers import HintConsumer
+from lbftp.live.consumers import HintConsumer, RunConsumer
 from tests.conftest import start_redis
 from tests.sockets import WAIT, Socket
 from tests.worlds import World, claimed
@@ -173,6 +173,26 @@ async def test_leaving_the_team_closes_the_socket(world: World, running: Job, mo
     async with asyncio.timeout(WAIT):
         assert await communicator.closed() == 4404
     await communicator.disconnect()
+
+
+async def test_a_page_is_not_called_live_while_the_database_does_not_answer(
+    world: World, running: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HintConsumer, "again_every", 0.1)
+    communicator = await sync_to_async(socket)(f"/ws/runs/{running.run_id}/", world.bob)
+    await communicator.connect()
+    with monkeypatch.context() as away:
+        away.setattr(RunConsumer, "look", without_database)
+        async with asyncio.timeout(WAIT):
+            assert await communicator.closed() == 1013
+        await communicator.disconnect()
+        assert await refused(f"/ws/runs/{running.run_id}/", world.bob)
+    async with connected(f"/ws/runs/{running.run_id}/", world.bob) as page:
+        assert await page.hear() == {"run": running.run_id, "seq": 2}
+
+
+def without_database(_consumer: object) -> None:
+    raise OperationalError("connection refused")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 from django.urls import reverse
 
@@ -155,6 +156,22 @@ def test_error_pages(world: World, browse: As, client: Client) -> None:
     assert b"operator" in refused.content
     stale = Client(enforce_csrf_checks=True).post(reverse("accounts:login"), {"username": "x"})
     assert (stale.status_code, b"too old" in stale.content) == (403, True)
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_does_not_answer_is_no_mistake_of_ours(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def fall(_user: object) -> None:
+        raise error("connection to server at a-secret-detail failed")
+
+    monkeypatch.setattr("lbftp.web.views.fleet", fall)
+    client = Client(raise_request_exception=False)
+    client.force_login(world.alice)
+    response = client.get("/")
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert b"The database does not answer" in response.content
+    assert b"a-secret-detail" not in response.content
 
 
 def test_a_mistake_of_ours_says_so_and_shows_no_details(

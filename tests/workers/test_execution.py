@@ -6,8 +6,10 @@ import dataclasses
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from lbftp.changes import services
@@ -15,8 +17,11 @@ from lbftp.changes.models import ChangeRequest, Lease, Run
 from lbftp.changes.services import orders, runs
 from lbftp.clusters.models import Cluster
 from lbftp.core.job import Job
+from lbftp.core.plan import Plan
+from lbftp.core.plan import plan as make_plan
 from lbftp.core.program import Hold
 from tests.conftest import Race
+from tests.core.cases import GUIDE, pair
 from tests.worlds import World, approved, draft
 from workers import execution
 from workers.by_hand import Standstill, await_person
@@ -170,3 +175,48 @@ def test_nobody_confirms_in_time(world: World, work: Callable[[Work], None]) -> 
     run.refresh_from_db()
     assert run.state == Run.State.FAILED
     assert run.outcome == "Nobody confirmed the change before its guards' time was over."
+
+
+@pytest.mark.parametrize("verb", ["take_leases", "job_again", "finish"])
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_was_away_for_a_moment_changes_nothing(
+    world: World, work: Callable[[Work], None], monkeypatch: pytest.MonkeyPatch, verb: str, error: type[Exception]
+) -> None:
+    run = services.apply_change(user=world.bob, change=approved(world))
+    away = [error("the connection is closed"), error("connection refused")]
+    real = getattr(runs, verb)
+
+    def now_and_then(**values: Any) -> Any:
+        if away:
+            raise away.pop()
+        return real(**values)
+
+    monkeypatch.setattr(runs, verb, now_and_then)
+    if verb == "job_again":
+        monkeypatch.setattr(execution, "_take_leases", lambda _job, _report: True)
+    work(lambda _job, _report, _limits: Outcome("succeeded", "Applied."))
+    execution.run_claimed(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.outcome, run.attempts, away) == (Run.State.SUCCEEDED, "Applied.", 1, [])
+
+
+def test_a_database_that_stays_away_takes_the_run_from_its_worker(
+    world: World, work: Callable[[Work], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came of it is not kept by halves: another worker looks at the routers and says how it ended."""
+    run = services.apply_change(user=world.bob, change=approved(world))
+
+    def gone(**_values: Any) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(runs, "finish", gone)
+    monkeypatch.setattr(execution, "PATIENCE_SECONDS", 0.6)
+    work(lambda _job, _report, _limits: Outcome("failed", "Another plan.", stale=plan_of()))
+    execution.run_claimed(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.outcome) == (Run.State.RUNNING, "")
+    assert ChangeRequest.objects.get().state == ChangeRequest.State.APPLYING
+
+
+def plan_of() -> Plan:
+    return make_plan(GUIDE, pair("fresh"))

@@ -116,6 +116,8 @@
 
   const PAUSE = 250; // at most four looks a second, and always a last one
   const POLL = 5000; // without a socket the page still looks, slowly
+  const OFF = "Reconnecting; looking every 5 s";
+  const AWAY = "The site does not answer; asking every 5 s";
 
   class Live {
     constructor(element) {
@@ -124,9 +126,10 @@
       this.busy = false;
       this.again = false;
       this.lookedAt = 0;
+      this.answered = true;
       this.delay = 500;
       element.addEventListener("htmx:afterRequest", (event) => {
-        if (event.target === element) this.looked();
+        if (event.target === element) this.looked(event.detail.successful);
       });
       this.connect();
     }
@@ -189,8 +192,9 @@
       }, wait);
     }
 
-    looked() {
+    looked(answered) {
       this.busy = false;
+      this.answered = answered;
       if (this.element.dataset.title) document.title = this.element.dataset.title;
       this.connect();
       if (this.again) {
@@ -204,7 +208,7 @@
       for (const sign of document.querySelectorAll("[data-link]")) {
         sign.hidden = this.wanted.length === 0;
         sign.dataset.link = on ? "on" : "off";
-        sign.textContent = on ? "Live" : "Reconnecting; looking every 5 s";
+        sign.textContent = on ? "Live" : this.answered ? OFF : AWAY;
       }
       this.on = on;
     }
