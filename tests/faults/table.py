@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.faults import faults, test_workers
+from tests.faults import faults, test_database, test_workers
 from tests.faults.series import ROOT, Row, read, results
 
 _HEAD: Final = """# Faults
@@ -26,8 +26,8 @@ from the start of the apply until both routers rested, in software emulation, wi
 _BOUNDARIES: Final = """
 ## At every boundary between two steps
 
-What both routers held after, and the seconds. SQLite has no server that could be stopped: instead it refuses everybody for longer than
-lbftp waits. "Locked out" is a rule that lets nobody begin a new connection to SSH; a change that brings such a rule itself is in
+What both routers held after, and the seconds. Redis, a locked database and a stopped one a run gets over: it had so many of them, one
+after the other. A database that takes nothing for longer than lbftp waits costs the run its worker. "Locked out" is a rule that lets nobody begin a new connection to SSH; a change that brings such a rule itself is in
 `tests/workers/test_guard.py`.
 
 """
@@ -43,7 +43,7 @@ _SAID: Final = """
 | when | what happened | the run's end | run on |
 |---|---|---|---|
 """
-_COLUMNS: Final = (*faults.FAULTS, *test_workers.FAULTS)
+_COLUMNS: Final = (*faults.FAULTS, *test_workers.FAULTS, test_database.STOPPED)
 
 
 def document(rows: Iterable[Row]) -> str:
