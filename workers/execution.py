@@ -12,13 +12,14 @@ from typing import Final, TypeVar
 import structlog
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, OperationalError, close_old_connections, connections, transaction
+from django.db import close_old_connections, connections, transaction
 
 from lbftp.changes.errors import LostClaim, ServiceError
 from lbftp.changes.services import outcomes, runs
 from lbftp.core.job import CHANGING, Event, Job, Orders
 from lbftp.core.plan import to_json
 from lbftp.core.spec import SpecError
+from lbftp.database import AWAY
 from lbftp.inventory import services as inventory
 from workers.errors import Cancelled, ClaimLost, HostKeyRefused, NotRecorded, WorkError
 from workers.kinds import KINDS
@@ -74,7 +75,7 @@ def _patiently(act: Callable[[], Value]) -> Value:
     while True:
         try:
             return act()
-        except (OperationalError, InterfaceError) as error:
+        except AWAY as error:
             close_old_connections()
             if time.monotonic() > end:
                 raise ClaimLost from error

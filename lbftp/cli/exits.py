@@ -11,11 +11,17 @@ from django.http import Http404
 from lbftp.changes.errors import Invalid, Refused, ServiceError
 from lbftp.cli.ask import Ask, WrongUse
 from lbftp.core.spec import SpecError
+from lbftp.database import AWAY
 
 DONE: Final = 0
 FAILED: Final = 1
 WRONG_USE: Final = 2
 REFUSED: Final = 3
+
+_AWAY: Final = (
+    "The database does not answer: is it the one that the site has (LBFTP_VAR, LBFTP_DATABASE_URL), and does it run? "
+    "When it answers, `manage.py lbftp status` tells whether anything was begun."
+)
 
 
 def exit_status(act: Callable[[Ask], int], ask: Ask) -> int:
@@ -28,6 +34,8 @@ def exit_status(act: Callable[[Ask], int], ask: Ask) -> int:
         return _report(ask, WRONG_USE, "wrong use", error)
     except ServiceError as error:
         return _report(ask, FAILED, "failed", error)
+    except AWAY as error:
+        return _report(ask, FAILED, "failed", ServiceError(f"{_AWAY} ({str(error).splitlines()[0]})"))
 
 
 def _report(ask: Ask, status: int, word: str, error: Exception) -> int:

@@ -6,13 +6,18 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
+from django.db import close_old_connections
+
 from lbftp.changes.errors import ServiceError
 from lbftp.changes.models import Run, RunEvent
 from lbftp.cli.ask import Ask
 from lbftp.core.program import CHECKPOINTS
 from lbftp.core.sessions import label, measured
+from lbftp.database import AWAY
 
 _LOOK_EVERY: Final = 0.3
+# A database that does not answer is asked less often.
+_AWAY_FOR: Final = 5.0
 _ENDED: Final = (Run.State.SUCCEEDED, Run.State.FAILED, Run.State.ERRORED, Run.State.CANCELLED)
 
 _GUARD: Final = {"confirmed": "confirmed", "restored": "put back as it was"}
@@ -24,9 +29,7 @@ def follow(ask: Ask, run: Run) -> Run:
         return run
     until, last = time.monotonic() + ask.options["timeout"], 0
     while True:
-        # The state is read before the events: an ended run has no events that this look would miss.
-        run.refresh_from_db()
-        for event in run.events.filter(seq__gt=last):
+        for event in _news(ask, run, last):
             last = event.seq
             for line in lines(event):
                 ask.say(line)
@@ -36,6 +39,21 @@ def follow(ask: Ask, run: Run) -> Run:
             waits = "no worker took it yet" if run.state == Run.State.QUEUED else "it goes on"
             raise ServiceError(f"Run {run.pk} has not ended in {ask.options['timeout']:g} s: {waits}.")
         time.sleep(_LOOK_EVERY)
+
+
+def _news(ask: Ask, run: Run, last: int) -> list[RunEvent]:
+    """Brings `run` up to date; its events after `last`. None while the database does not answer."""
+    state = run.state
+    try:
+        # The state is read before the events: an ended run has no events that this look would miss.
+        run.refresh_from_db()
+        return list(run.events.filter(seq__gt=last))
+    except AWAY:
+        run.state = state
+        ask.say("The database does not answer; asking again.")
+        close_old_connections()
+        time.sleep(_AWAY_FOR)
+        return []
 
 
 def lines(event: RunEvent) -> Iterator[str]:

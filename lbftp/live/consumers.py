@@ -11,12 +11,12 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
-from django.db import Error as DatabaseError
 from redis.exceptions import RedisError
 
 from lbftp.accounts import access
 from lbftp.accounts.models import Team
 from lbftp.changes.models import Run
+from lbftp.database import AWAY
 from lbftp.live import publish
 
 log = structlog.get_logger(__name__)
@@ -75,7 +75,7 @@ class HintConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         look: Look | None = None
         try:
             look = await database_sync_to_async(self.look)()
-        except DatabaseError as error:
+        except AWAY as error:
             log.warning("socket_without_database", error=type(error).__name__)
             code = LATER
         if look is None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+
+from lbftp.database import AWAY
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature
@@ -25,7 +26,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
 
 def broken(request: HttpRequest) -> HttpResponse:
     """Called while the exception is handled (django.core.handlers.exception)."""
-    if isinstance(sys.exception(), (OperationalError, InterfaceError)):
+    if isinstance(sys.exception(), AWAY):
         return _without_database(request)
     text = "lbftp made a mistake; it is in the log. Nothing on a router was changed by this page: only runs do that."
     return _page(request, 500, "Something broke here", text)
