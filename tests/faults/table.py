@@ -27,8 +27,8 @@ _BOUNDARIES: Final = """
 ## At every boundary between two steps
 
 What both routers held after, and the seconds. Redis, a locked database and a stopped one a run gets over: it had so many of them, one
-after the other. A database that takes nothing for longer than lbftp waits costs the run its worker. "Locked out" is a rule that lets nobody begin a new connection to SSH; a change that brings such a rule itself is in
-`tests/workers/test_guard.py`.
+after the other. A database that takes nothing for longer than lbftp waits costs the run its worker. "Locked out" is a rule that lets
+nobody begin a new connection to SSH; a change that brings such a rule itself is in `tests/workers/test_guard.py`.
 
 """
 _ONCE: Final = """
