@@ -190,7 +190,18 @@ def _migrate(env: dict[str, str], place: Places) -> None:
         argv, env=env, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
     )
     if done.returncode:
-        raise StackError(f"the database in {place.var} cannot be brought up to date:\n{done.stderr[-2000:]}")
+        log = place.log / "migrate.log"
+        log.write_text(done.stderr)
+        raise StackError(
+            f"the database cannot be brought up to date:\n{_last_words(done.stderr)}\nAll of it is in {log}"
+        )
+
+
+def _last_words(text: str) -> str:
+    """What a traceback ends with: the last line that is not indented, and what follows."""
+    lines = text.rstrip().splitlines()
+    last = next((n for n in reversed(range(len(lines))) if lines[n][:1].strip()), 0)
+    return "\n".join(lines[last:])
 
 
 def _port(port: int | None, bind: str) -> int:

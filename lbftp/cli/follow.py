@@ -42,7 +42,7 @@ def follow(ask: Ask, run: Run) -> Run:
 
 
 def _news(ask: Ask, run: Run, last: int) -> list[RunEvent]:
-    """Brings `run` up to date; its events after `last`. None while the database does not answer."""
+    """Brings `run` up to date; its events after `last`. Nothing happens while the database does not answer."""
     state = run.state
     try:
         # The state is read before the events: an ended run has no events that this look would miss.

@@ -14,7 +14,7 @@ import pytest
 
 from ops import processes
 from ops import stack as stacks
-from ops.places import ROOT, StackError
+from ops.places import ROOT, StackError, free_port
 from ops.readiness import ask
 from ops.stack import Options, Stack
 
@@ -132,4 +132,14 @@ def test_run_ends_cleanly_when_interrupted(tmp_path: Path) -> None:
         assert "lbftp serves at http://127.0.0.1:" in run.stdout.readline()
         run.send_signal(signal.SIGINT)
         assert run.wait(60) == 0
+    assert processes.marked(str(tmp_path)) == []
+
+
+def test_a_database_that_does_not_answer_ends_the_start_with_its_own_words(tmp_path: Path) -> None:
+    where = f"postgres://lbftp:a-secret@127.0.0.1:{free_port()}/lbftp"
+    with pytest.raises(StackError, match="Connection refused") as told:
+        stacks.start(tmp_path, None, Options(extra={"LBFTP_DATABASE_URL": where}))
+    assert "Traceback" not in str(told.value)
+    assert "a-secret" not in str(told.value)
+    assert "Traceback" in (tmp_path / "log" / "migrate.log").read_text()
     assert processes.marked(str(tmp_path)) == []
