@@ -33,6 +33,7 @@ _RUNNING: Final = ("rules4", "rules6")
 _REST_SECONDS: Final = 400
 
 Wishes = dict[str, frozenset[tuple[str, str]]]
+Foreign = Mapping[str, foreign.Look]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Held:
     wishes: Wishes
     modules: Wishes
     managed: Mapping[str, str]
-    foreign: Mapping[str, foreign.Look]
+    foreign: Foreign
 
     @property
     def new(self) -> bool:
@@ -55,7 +56,10 @@ def held(bench: Bench, observed: Mapping[str, Observed] | None = None) -> Held:
     missing = _wishes(observed or seen(bench))
     modules = {name: frozenset(w for w in wishes if w[0] == "module") for name, wishes in missing.items()}
     wishes = {name: missing[name] - modules[name] for name in missing}
-    return Held(wishes, modules, bench.both(_MANAGED), bench.foreign())
+    # Both at once: to log in costs an emulated router more than to look.
+    texts = bench.both(_MANAGED + foreign.SCRIPT)
+    managed = {name: text.partition("[digests]\n")[0] for name, text in texts.items()}
+    return Held(wishes, modules, managed, {name: foreign.read(text) for name, text in texts.items()})
 
 
 def _wishes(observed: Mapping[str, Observed]) -> Wishes:
@@ -104,8 +108,7 @@ def judge(
         state = "old"
         assert now.wishes == before.wishes, {name: now.wishes[name] ^ before.wishes[name] for name in now.wishes}
         assert now.managed == before.managed, [*_lines(before.managed, now.managed)]
-    _foreign_is_untouched(bench, before, booted=booted)
-    return state, now
+    return state, replace(now, foreign=_untouched(bench, before.foreign, now.foreign, booted=booted))
 
 
 def _lines(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
@@ -115,19 +118,22 @@ def _lines(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
         yield from islice(pairs, 20)
 
 
-def _foreign_is_untouched(bench: Bench, before: Held, *, booted: bool) -> None:
-    """Files always; what others merely run is lost by a boot, and may be late after a restart."""
+def _untouched(bench: Bench, before: Foreign, now: Foreign, *, booted: bool) -> Foreign:
+    """What is foreign at last. Files stay always; what others merely run is lost by a boot, and may be late after a
+    restart."""
     end = time.monotonic() + 80
-    while left := _foreign_changes(bench, before, booted=booted):
+    while left := _foreign_changes(before, now, booted=booted):
         assert time.monotonic() < end, left
         time.sleep(2)
+        now = bench.foreign()
+    return now
 
 
-def _foreign_changes(bench: Bench, before: Held, *, booted: bool) -> list[str]:
+def _foreign_changes(before: Foreign, now: Foreign, *, booted: bool) -> list[str]:
     found = []
-    for name, now in bench.foreign().items():
-        was = before.foreign[name]
-        kept = replace(now, **{part: getattr(was, part) for part in _RUNNING}) if booted else now
+    for name, look_now in now.items():
+        was = before[name]
+        kept = replace(look_now, **{part: getattr(was, part) for part in _RUNNING}) if booted else look_now
         found += foreign.changes(was, kept)
     return found
 

@@ -101,7 +101,7 @@ _UNIT: Final = "netfilter-persistent.service"
 _KEEPALIVED: Final = "/etc/keepalived/keepalived.conf"
 _MODULE: Final = 'place=$(modinfo -n ip_vs_ftp); modprobe -rq ip_vs_ftp; echo "$place" >/root/place; mv "$place" /root/kept && depmod'
 # An apply is some twenty commands for a router.
-SLOW: Final = 30 if series.ALL else 8
+SLOW: Final = 30 if series.ALL else 4
 _SLOW: Final = f"echo 'sleep {SLOW}' >/root/.bashrc.slow && sed -i '1i . /root/.bashrc.slow' /root/.bashrc"
 _MOVE: Final = "systemd-run -q sh -c 'sleep 1; systemctl stop keepalived; sleep 8; systemctl start keepalived'"
 
@@ -136,5 +136,5 @@ CASES: Final[tuple[Once, ...]] = (
          on("r1", "systemd-run -q flock /run/xtables.lock sleep 45; sleep 0.5")),
     Once("clocks off by a year, r1 ahead and r2 behind", NEW, "", ("r1", "guard"), _clocks),
     Once(f"r1 answers every command after {SLOW} s", EITHER, "", ("", "observe"), on("r1", _SLOW),
-         healed=on("r1", "rm -f /root/.bashrc.slow; sed -i '/bashrc.slow/d' /root/.bashrc"), job=lambda _bench: {"guard": 8 * SLOW}),
+         healed=on("r1", "rm -f /root/.bashrc.slow; sed -i '/bashrc.slow/d' /root/.bashrc"), job=lambda _bench: {"guard": max(60, 8 * SLOW)}),
 )  # fmt: skip
