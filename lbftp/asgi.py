@@ -13,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lbftp.settings")
 # First: it loads the models that the consumers import.
 _http = get_asgi_application()
 
-from lbftp.live.routing import websocket_urlpatterns  # noqa: E402
+from lbftp.live.routing import websocket_urlpatterns  # noqa: E402 - Django has to be set up first
 
 application = ProtocolTypeRouter(
     {

@@ -51,11 +51,12 @@ def results() -> Path:
 
 def read(path: Path) -> list[Row]:
     """The last row of each case, in the order in which they were first run."""
-    found: dict[tuple[str, str], Row] = {}
-    for line in path.read_text().splitlines() if path.exists() else ():
-        row = Row(**json.loads(line))
-        found[row.key] = row
-    return list(found.values())
+    return list({row.key: row for row in every(path)}.values())
+
+
+def every(path: Path) -> list[Row]:
+    """All rows, of cases that were run several times as well."""
+    return [Row(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def write(row: Row) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.faults import faults, test_database, test_workers
-from tests.faults.series import ROOT, Row, read, results
+from tests.faults.series import ROOT, Row, every, results
 
 _HEAD: Final = """# Faults
 
@@ -22,6 +22,9 @@ not here was not run. A case passes only if
 
 A fault strikes as soon as the manager hears that the step is done; the router may be in its next step by then. Seconds are
 from the start of the apply until both routers rested, in software emulation, with a guard of 40 to 150 s.
+
+The series takes hours and goes on where it ended, while lbftp is worked on: a row is of the code of its day, and of the last run that
+passed. What did not pass when it was run before is at the end.
 """
 _BOUNDARIES: Final = """
 ## At every boundary between two steps
@@ -43,19 +46,35 @@ _SAID: Final = """
 | when | what happened | the run's end | run on |
 |---|---|---|---|
 """
+_AGAIN: Final = """
+## What passed only when it was run again
+
+In the test's own words; between two runs of a case lbftp or the test may have been mended.
+
+| when | what happened | why it did not pass |
+|---|---|---|
+"""
 _COLUMNS: Final = (*faults.FAULTS, *test_workers.FAULTS, test_database.STOPPED)
 
 
 def document(rows: Iterable[Row]) -> str:
-    """Everything that was run, what did not pass included."""
-    found = {row.key: row for row in rows}
+    """Everything that was run, in its order: the last row of each case that passed, and what did not pass."""
+    found: dict[tuple[str, str], Row] = {}
+    missed: list[Row] = []
+    for row in rows:
+        if row.error:
+            missed.append(row)
+        if not row.error or row.key not in found:
+            found[row.key] = row
+    again = [row for row in missed if not found[row.key].error]
     places = [faults.words(place) for place in faults.places()]
     boundaries = [(place, fault) for fault in _COLUMNS for place in places if (place, fault) in found]
     once = [row for key, row in found.items() if key not in set(boundaries)]
     return "".join(
         (
             _HEAD,
-            f"\n{sum(not row.error for row in found.values())} of {len(found)} cases passed.\n",
+            f"\n{sum(not row.error for row in found.values())} of {len(found)} cases passed, ",
+            f"{len({row.key for row in again})} of them only when run again.\n",
             _BOUNDARIES,
             _line("", *_COLUMNS),
             f"|{'---|' * (len(_COLUMNS) + 1)}\n",
@@ -64,6 +83,7 @@ def document(rows: Iterable[Row]) -> str:
             *(_line(r.when, r.fault, _state(r), _end(r), str(r.seconds), r.date) for r in once),
             _SAID,
             *(_line(*key, _end(found[key]), found[key].date) for key in boundaries),
+            *((_AGAIN, *(_line(*row.key, _short(row.error)) for row in again)) if again else ()),
         )
     )
 
@@ -83,11 +103,13 @@ def _state(row: Row) -> str:
 
 def _end(row: Row) -> str:
     said = " ".join(f"{row.run}: {row.said}".replace("|", "/").split())
-    return f"{said} **Not passed**: {' '.join(row.error.replace('|', '/').split())[:200]}" if row.error else said
+    return f"{said} **Not passed**: {_short(row.error)}" if row.error else said
+
+
+def _short(error: str) -> str:
+    return f"`{' '.join(error.replace('|', '/').replace('`', '').split())[:200]}`"
 
 
 if __name__ == "__main__":
-    known: dict[tuple[str, str], Row] = {}
-    for name in sys.argv[1:] or [str(results())]:
-        known |= {row.key: row for row in read(Path(name)) if not row.error or row.key not in known}
-    (ROOT / "docs" / "faults.md").write_text(document(known.values()))
+    names = sys.argv[1:] or [str(results())]
+    (ROOT / "docs" / "faults.md").write_text(document(row for name in names for row in every(Path(name))))
