@@ -1,4 +1,4 @@
-"""Proof by real FTP sessions of every promised kind, from every place side by side, until every real server was seen.
+"""Proof by real FTP sessions of every promised kind, from every place, until every real server was seen from each.
 
 A session's row, as it is reported and kept, is described in lbftp.core.sessions.
 """
@@ -157,11 +157,11 @@ def prove(  # noqa: PLR0913 - everything that a proof has to do with
         places = there
         while places and not proving.proof.failures:
             _learn(proving)
-            going = [place for place in places if _left(proving, place)]
+            going = _going({p.name: proving.turns[p.name] for p in places}, begun=bool(proving.proof.rows))
             if not going:
                 break
             report.check()
-            shut = _round(proving, going)
+            shut = _round(proving, [place for place in places if place.name in going])
             places = [place for place in places if place.name not in shut]
     _find_unseen(proving, [place.name for place in places])
     return proving.proof
@@ -181,8 +181,14 @@ def _learn(proving: Proving) -> None:
             turns.rotation = known.rotation.get(turns.family)
 
 
-def _left(proving: Proving, place: Place) -> bool:
-    return any(not turns.over for turns in proving.turns[place.name])
+def _going(turns: Mapping[str, Sequence[Turns]], *, begun: bool) -> list[str]:
+    """Whose turn it is: to begin with all places side by side, then one by one.
+
+    Two places side by side may go in step with a scheduler like rr: all clients of one get the one server, all of the
+    other the other, round by round, until neither has an address left.
+    """
+    left = [place for place, all_ in turns.items() if any(not one.over for one in all_)]
+    return left[:1] if begun else left
 
 
 def _turns(spec: ClusterSpec, probe: Probe) -> list[Turns]:

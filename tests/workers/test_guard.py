@@ -81,9 +81,11 @@ def die() -> None:
 def test_a_change_that_is_confirmed_stays(bench: Bench) -> None:
     outcome = bench.apply(guard=60)
     assert outcome.state == "succeeded", outcome.text
-    states = [(e.router, e.data["state"]) for e in bench.seen.events if e.kind == "guard"]
-    assert [s for s in states if s[1] in {"armed", "confirmed"}][:2] == [("r2", "armed"), ("r1", "armed")]
-    assert {s for s in states if s[1] == "confirmed"} == {("r1", "confirmed"), ("r2", "confirmed")}
+    told = [(e.router, e.data.get("id") or e.data["state"]) for e in bench.seen.events if e.kind in {"guard", "step"}]
+    # Side by side, so in either order, but both before the first change of either.
+    armed, first = {told.index((name, "armed")) for name in ("r1", "r2")}, told.index(("r2", "rules"))
+    assert max(armed) < first < told.index(("r1", "rules"))
+    assert {("r1", "confirmed"), ("r2", "confirmed")} <= set(told)
     assert "confirmed" in bench.sh("r1", "journalctl -t lbftp -n 5 -o cat")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from lbftp.core.job import Probe
 from lbftp.core.templates import Kept
 from tests.core.cases import GUIDE, guide
-from workers.probe import Turns, _turns
+from workers.probe import Turns, _going, _turns
 
 FTP1, FTP2 = Kept("ftp1", 300), Kept("ftp2", 300)
 SOURCES = tuple(f"192.0.2.{last}" for last in range(50, 58))
@@ -83,6 +83,18 @@ def test_sessions_are_made_although_no_server_is_in_rotation() -> None:
     one.rotation = frozenset()
     assert sources(one) == [SOURCES[0], SOURCES[1]]
     assert one.over
+
+
+def test_places_begin_together_and_go_on_one_by_one() -> None:
+    """As it was met: two places in step with rr had one server each, round by round, until no address was left."""
+    east, west = turns({}, *SOURCES[:4]), turns({}, *SOURCES[4:])
+    places = {"east": [east], "west": [west]}
+    assert _going(places, begun=False) == ["east", "west"]
+    assert _going(places, begun=True) == ["east"]
+    east.wanted.clear()
+    assert _going(places, begun=True) == ["west"]
+    west.wanted.clear()
+    assert _going(places, begun=True) == []
 
 
 def test_without_persistence_the_same_address_is_tried_several_times() -> None:
