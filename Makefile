@@ -26,7 +26,7 @@ export LBFTP_VAR = $(VAR)
 export LBFTP_LAB_DIR ?= $(VAR)/lab
 unexport DJANGO_SETTINGS_MODULE
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-core test-long test-web test-ops test-browser test-lab test-faults test-proofs test-drain test-breakages lint format lab-up lab-reset lab-down bench clean \
+.PHONY: help demo run test test-core test-long test-web test-postgres test-ops test-browser test-lab test-faults test-proofs test-drain test-breakages lint format lab-up lab-reset lab-down bench clean \
         ready-run ready-dev ready-test
 
 help: ## what there is
@@ -39,7 +39,7 @@ ready-dev:
 	@$(PYTHON) ops/bootstrap.py dev
 
 ready-test:
-	@$(PYTHON) ops/bootstrap.py dev --programs checkers --programs browser
+	@$(PYTHON) ops/bootstrap.py dev --programs checkers --programs browser --programs ssh
 
 demo: ready-run ## the whole job on virtual routers, then the site to look around in; EXIT=1 ends after the job
 	@exec $(PY) -m ops.demo $(if $(filter-out 0,$(EXIT)),--exit)
@@ -58,6 +58,9 @@ test-long: ready-test ## more of what is generated: 100,000 damaged texts for th
 
 test-web: ready-test ## pages, services, sockets, command line, documents
 	@$(PYTEST) $(WEB)
+
+test-postgres: ready-test ## the same on PostgreSQL instead of SQLite
+	@LBFTP_VAR=$(VAR)/test $(PY) -m tests.postgres $(PY) -m pytest $(ARGS) $(WEB)
 
 test-ops: ready-test ## starting and stopping the site
 	@$(PYTEST) tests/ops
@@ -103,7 +106,7 @@ lab-down: ready-run ## stop the virtual routers
 	@$(PY) -m lab down
 
 bench: ready-run ## how fast many routers are observed, against plain ssh
-	@$(PYTHON) ops/bootstrap.py run --programs bench
+	@$(PYTHON) ops/bootstrap.py run --programs ssh
 	@exec $(PY) -m ops.bench
 
 clean: ## stop the virtual routers, remove what was made here (the routers' images stay in the cache)

@@ -34,7 +34,8 @@ PROGRAMS = {
         "nft": "nftables",
     },
     "browser": {"chromium": "chromium"},
-    "bench": {"ssh": "openssh-client", "sshd": "openssh-server"},
+    # Tests and the benchmark start one of their own, on the loopback with keys of its own.
+    "ssh": {"ssh": "openssh-client", "sshd": "openssh-server"},
 }
 # What a browser's driver links to and no package of Python's brings along.
 LIBRARIES = {"browser": {"libatomic.so.1": "libatomic1"}}

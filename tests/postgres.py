@@ -1,4 +1,7 @@
-"""A PostgreSQL of a test's own: on the loopback, in a folder of its own, to be stopped and started in the middle of things."""
+"""A PostgreSQL of a test's own: on the loopback, in a folder of its own, to be stopped and started in the middle of things.
+
+`python -m tests.postgres COMMAND…` runs a command with LBFTP_DATABASE_URL naming one that lasts as long as it does.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import os
 import secrets
 import signal
 import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Final
@@ -100,3 +105,17 @@ def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     libraries = [str(p) for part in ("lib", "usr/lib") for p in (UNPACK_INTO / part).glob("*-linux-*")]
     return kept | ({"LD_LIBRARY_PATH": ":".join(libraries)} if libraries else {})
+
+
+def main(command: list[str]) -> int:
+    """The command's own status."""
+    with tempfile.TemporaryDirectory() as folder:
+        postgres = Postgres(Path(folder) / "postgres")
+        try:
+            return subprocess.run(command, env=os.environ | {"LBFTP_DATABASE_URL": postgres.url}, check=False).returncode
+        finally:
+            postgres.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from lbftp.core import program
+from lbftp.core.checks.pair import awaited
 from lbftp.core.diff import diff
 from lbftp.core.findings import Finding, findings, master
 from lbftp.core.job import Job
@@ -32,8 +33,9 @@ from workers.report import PAIR, Report
 from workers.restore import restore_one
 from workers.stepping import follow_steps, run_steps, titles
 
-# VRRP needs three advertisements and a skew to settle (RFC 5798, 6.1), health checks a round.
+# VRRP needs three advertisements and a skew to settle (RFC 5798, 6.1), and keepalived a moment; health checks a round.
 SETTLE_SECONDS: Final = 60
+VRRP_INTERVALS: Final = 5
 PERSIST_CODES: Final = frozenset(
     {"saved-rules", "module-file", "sysctl-file", "nft-file", "nft-include-file", "unit-disabled", "unit-masked", SAVED}
 )
@@ -222,33 +224,54 @@ def _prove(rollout: Rollout, pair: Pair) -> None:
         rollout.report.step(PAIR, (id_, title), "skipped")
         rollout.report.note("warning", "No probe host is set for this cluster, so no FTP session proved the change.")
         return
-    guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
     with rollout.report.doing(PAIR, id_, title):
-        rollout.proof = prove(
-            rollout.spec,
-            rollout.job.probes,
-            pair,
-            rollout.report,
-            rollout.limits,
-            look=lambda: rollout.after,
-            run_id=rollout.job.run_id,
-        )
+        rollout.proof = _sessions(rollout, pair)
+        if rollout.proof.failures and _moved(rollout, pair):
+            text = "The VIP moved while sessions were made, which ends them. They are made again where it stays."
+            rollout.report.note("warning", text)
+            guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
+            rollout.after = settle(rollout, pair)
+            rollout.proof = _sessions(rollout, pair)
         if rollout.proof.failures or not rollout.proof.rows:
             raise ProofFailed(in_words(rollout.proof))
     if rollout.proof.missing:
         rollout.report.note("warning", in_words(rollout.proof))
 
 
+def _sessions(rollout: Rollout, pair: Pair) -> Proof:
+    guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
+    return prove(
+        rollout.spec,
+        rollout.job.probes,
+        pair,
+        rollout.report,
+        rollout.limits,
+        look=lambda: rollout.after,
+        run_id=rollout.job.run_id,
+    )
+
+
+def _moved(rollout: Rollout, pair: Pair) -> bool:
+    """Whether the VIP is no longer where it was when the pair was as planned."""
+    return master(rollout.spec, look(pair)) != master(rollout.spec, rollout.after)
+
+
 def settle(rollout: Rollout, pair: Pair) -> Mapping[str, Observed]:
-    """Looks until only what is persisted later is missing. Raises ProofFailed with the first finding that stays."""
-    end = time.monotonic() + SETTLE_SECONDS
+    """Looks until only what is persisted later is missing, and the VIP is where it stays: no session outlives its move.
+
+    Raises ProofFailed with the first finding that stays.
+    """
+    begin = time.monotonic()
+    end, at_rest = begin + SETTLE_SECONDS, begin + VRRP_INTERVALS * rollout.spec.vrrp.advert_int
     while True:
         rollout.report.check()
         seen = look(pair)
         left = _unsettled(rollout.found(seen))
-        if not left:
+        now = time.monotonic()
+        # Who does not take over by then will not, and compliance says so.
+        if not left and (now > min(at_rest, end) or not awaited(rollout.spec, seen)):
             return seen
-        if time.monotonic() > end:
+        if left and now > end:
             raise ProofFailed(f"{left[0].router or 'The pair'}: {left[0].what} (expected: {left[0].expected[:200]}).")
         time.sleep(1)
 

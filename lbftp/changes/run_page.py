@@ -40,6 +40,11 @@ _TITLES = {
     "repair": "Put right",
 }
 
+# What of a run's row changes while it goes on.
+_GOES_ON = (
+    "state", "outcome", "result", "attempts", "worker", "heartbeat_at", "started_at", "ended_at", "cancelled_at",
+    "cancelled_by", "confirmed_at",
+)  # fmt: skip
 _ENDED: dict[str, str] = {
     Run.State.SUCCEEDED: "done",
     Run.State.FAILED: "failed",
@@ -157,8 +162,13 @@ class RunPage:
 
 def page(run: Run) -> RunPage:
     """The page as of the newest event. Events are folded once; but for a worker's silence nothing of it depends on
-    when the page was opened."""
+    when the page was opened.
+
+    The row is read again after the events: with the last of them and a state from before it, a page would wait forever
+    for what it already has.
+    """
     events = list(run.events.all())
+    run.refresh_from_db(fields=_GOES_ON)
     view = fold(events)
     started = {(e.router, e.data.get("id")): e.at for e in events if e.kind == "step" and e.data["state"] == "started"}
     # What both routers have together comes after what each has for itself.

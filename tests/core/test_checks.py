@@ -11,6 +11,7 @@ import pytest
 
 from lbftp.core.checks import check, sessions
 from lbftp.core.checks.code import CODES
+from lbftp.core.checks.pair import awaited
 from lbftp.core.findings import Finding
 from lbftp.core.observe import iptables, ipvs
 from lbftp.core.observe.beside import Beside, Setting, Use, Word, beside
@@ -204,6 +205,16 @@ def test_without_preemption_the_backup_may_keep_the_clients() -> None:
     assert (one.severity, one.remedy) == ("info", "Nothing, if that is meant.")
     (one,) = [f for f in found(_swapped, guide(preempt_delay=60)) if f.code == "backup-serves"]
     assert "60 s after it has come back" in one.what
+
+
+def test_a_router_that_has_to_take_over_at_once_is_awaited() -> None:
+    at_home, swapped, rests = pair("applied"), pair("applied"), pair("applied")
+    _swapped(swapped)
+    _several(_swapped, _keepalived("r1", "inactive"))(rests)
+    assert [awaited(GUIDE, both) for both in (at_home, swapped, rests)] == ["", "r1", ""]
+    assert awaited(GUIDE, {"r2": swapped["r2"]}) == ""
+    for waits in (guide(preempt=False), guide(preempt_delay=60)):
+        assert awaited(waits, swapped) == ""
 
 
 def test_who_took_a_server_out_is_told_by_keepalived_s_last_word() -> None:

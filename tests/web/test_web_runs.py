@@ -224,6 +224,16 @@ def test_proofs_reach_the_fleet_and_the_cluster(world: World, browse: As) -> Non
     assert "r2 was last seen holding the VIP" in cluster
 
 
+def test_an_end_between_two_reads_is_on_the_page(world: World, browse: As) -> None:
+    """As it was met: the row was read just before the end, its event just after, and the page said "running" for good."""
+    going = Going(world, browse)
+    early = Run.objects.get(pk=going.run.pk)
+    going.end("succeeded", "Applied.", master="r1")
+    page = run_page.page(early)
+    assert (page.run.state, page.run.outcome, page.run.result["master"]) == ("succeeded", "Applied.", "r1")
+    assert page.view.last_seq == RunEvent.objects.filter(run=early, kind="end").get().seq
+
+
 def test_many_events_are_one_query(world: World, browse: As, django_assert_max_num_queries: Any) -> None:
     going = Going(world, browse)
     going.record(*[_steps("r1", f"s{n}") for n in range(200)], *[_step("r1", f"s{n}", "done") for n in range(200)])

@@ -56,14 +56,24 @@ def _health(spec: ClusterSpec, observed: Mapping[str, Observed]) -> Iterator[Fin
                     yield finding("health-differs", name, "in rotation", word.why or "not in rotation", **fields)
 
 
+def awaited(spec: ClusterSpec, observed: Mapping[str, Observed]) -> str:
+    """The router that has to take the VIP from the other one at any moment now (RFC 5798, 6.4.2); '' if none has."""
+    holder, planned = master(spec, observed), _highest(spec)
+    if not holder or holder == planned or planned not in observed or not _runs(observed[planned]):
+        return ""
+    return planned if spec.vrrp.preempt and not spec.vrrp.preempt_delay else ""
+
+
 def _planned(spec: ClusterSpec, observed: Mapping[str, Observed]) -> Iterator[Finding]:
     """RFC 5798: the highest priority is master, unless it may not preempt or has only just come."""
-    holder = master(spec, observed)
-    planned = max(spec.routers, key=lambda r: r.priority).name
+    holder, planned = master(spec, observed), _highest(spec)
     if not holder or holder == planned or planned not in observed:
         return
     names = {"holder": holder, "planned": planned}
-    if observed[planned].unit("keepalived.service").active != "active":
+    if awaited(spec, observed):
+        yield finding("preemption-fails", "", planned, holder, **names)
+        return
+    if not _runs(observed[planned]):
         why, remedy = (
             f"keepalived does not run on {planned}",
             f"Start keepalived on {planned} (systemctl start keepalived).",
@@ -73,10 +83,15 @@ def _planned(spec: ClusterSpec, observed: Mapping[str, Observed]) -> Iterator[Fi
             f"without preemption it keeps them until it fails ({planned} is there)",
             "Nothing, if that is meant.",
         )
-    elif spec.vrrp.preempt_delay:
+    else:
         why = f"{planned} takes over {spec.vrrp.preempt_delay} s after it has come back"
         remedy = "Look again after that time."
-    else:
-        yield finding("preemption-fails", "", planned, holder, **names)
-        return
     yield finding("backup-serves", "", planned, holder, why=why, remedy=remedy, **names)
+
+
+def _highest(spec: ClusterSpec) -> str:
+    return max(spec.routers, key=lambda r: r.priority).name
+
+
+def _runs(observed: Observed) -> bool:
+    return observed.unit("keepalived.service").active == "active"
