@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,6 +36,7 @@ from workers.stepping import follow_steps, run_steps, titles
 # VRRP needs three advertisements and a skew to settle (RFC 5798, 6.1), and keepalived a moment; health checks a round.
 SETTLE_SECONDS: Final = 60
 VRRP_INTERVALS: Final = 5
+LOOK_AGAIN_SECONDS: Final = 20
 PERSIST_CODES: Final = frozenset(
     {"saved-rules", "module-file", "sysctl-file", "nft-file", "nft-include-file", "unit-disabled", "unit-masked", SAVED}
 )
@@ -257,16 +258,31 @@ def _moved(rollout: Rollout, pair: Pair) -> bool:
 
 
 def settle(rollout: Rollout, pair: Pair) -> Mapping[str, Observed]:
-    """Looks until only what is persisted later is missing, and the VIP is where it stays: no session outlives its move.
+    """What both routers hold once only what is persisted later is missing. Raises ProofFailed."""
+    return _as_planned(rollout, pair, SETTLE_SECONDS, later=PERSIST_CODES)
 
-    Raises ProofFailed with the first finding that stays.
+
+def _look_again(rollout: Rollout, pair: Pair) -> None:
+    rollout.report.phase("look-again", "Look again")
+    guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
+    with rollout.report.doing(PAIR, *_PAIR_STEPS[2][:2]):
+        # A real server or the VIP that is away for a moment is no reason to put back what was proven.
+        rollout.after = _as_planned(rollout, pair, LOOK_AGAIN_SECONDS)
+
+
+def _as_planned(
+    rollout: Rollout, pair: Pair, seconds: int, *, later: frozenset[str] = frozenset()
+) -> Mapping[str, Observed]:
+    """Looks until nothing is missing but what `later` names, and the VIP is where it stays: no session outlives a move.
+
+    Raises ProofFailed with the first finding that stays for `seconds`.
     """
     begin = time.monotonic()
-    end, at_rest = begin + SETTLE_SECONDS, begin + VRRP_INTERVALS * rollout.spec.vrrp.advert_int
+    end, at_rest = begin + seconds, begin + VRRP_INTERVALS * rollout.spec.vrrp.advert_int
     while True:
         rollout.report.check()
         seen = look(pair)
-        left = _unsettled(rollout.found(seen))
+        left = [f for f in rollout.found(seen) if f.severity == "error" and f.code not in later]
         now = time.monotonic()
         # Who does not take over by then will not, and compliance says so.
         if not left and (now > min(at_rest, end) or not awaited(rollout.spec, seen)):
@@ -274,19 +290,6 @@ def settle(rollout: Rollout, pair: Pair) -> Mapping[str, Observed]:
         if left and now > end:
             raise ProofFailed(f"{left[0].router or 'The pair'}: {left[0].what} (expected: {left[0].expected[:200]}).")
         time.sleep(1)
-
-
-def _unsettled(found: Sequence[Finding]) -> list[Finding]:
-    return [f for f in found if f.severity == "error" and f.code not in PERSIST_CODES]
-
-
-def _look_again(rollout: Rollout, pair: Pair) -> None:
-    rollout.report.phase("look-again", "Look again")
-    with rollout.report.doing(PAIR, *_PAIR_STEPS[2][:2]):
-        rollout.after = look(pair)
-        left = [f for f in rollout.found(rollout.after) if f.severity == "error"]
-        if left:
-            raise ProofFailed(f"{left[0].router or 'The pair'}: {left[0].what} after everything was applied.")
 
 
 def _put_back(rollout: Rollout, cause: Exception) -> WorkError:
