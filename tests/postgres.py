@@ -112,7 +112,9 @@ def main(command: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         postgres = Postgres(Path(folder) / "postgres")
         try:
-            return subprocess.run(command, env=os.environ | {"LBFTP_DATABASE_URL": postgres.url}, check=False).returncode
+            return subprocess.run(
+                command, env=os.environ | {"LBFTP_DATABASE_URL": postgres.url}, check=False
+            ).returncode
         finally:
             postgres.stop()
 
