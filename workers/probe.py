@@ -117,6 +117,7 @@ class Proving:
     report: Report
     look: Look
     between: Callable[[], None]
+    failing: Callable[[], None]
     turns: dict[str, list[Turns]]
     proof: Proof = field(default_factory=Proof)
     given: Given = field(default_factory=Given)
@@ -144,13 +145,15 @@ def prove(  # noqa: PLR0913 - everything that a proof has to do with
     look: Look,
     run_id: int = 0,
     between: Callable[[], None] = lambda: None,
+    failing: Callable[[], None] = lambda: None,
 ) -> Proof:
     """Sessions through the VIP from every place, each source address in its turn, until each kind saw each server.
 
-    `between` is called several times a second while sessions go on. A place that cannot be used is told in a note;
-    without any the proof has no rows.
+    `between` is called several times a second while sessions go on, `failing` as soon as one has failed. A place that
+    cannot be used is told in a note; without any the proof has no rows.
     """
-    proving = Proving(spec, run_id, pair, report, look, between, {p.name: _turns(spec, p) for p in probes})
+    turns = {p.name: _turns(spec, p) for p in probes}
+    proving = Proving(spec, run_id, pair, report, look, between, failing, turns)
     with opened(probes, limits) as (there, closed):
         for one in closed:
             _close(proving, one)
@@ -240,6 +243,7 @@ def _heed(proving: Proving, told: queue.SimpleQueue[dict[str, Any]], futures: Se
         if not row["ok"]:
             # A refused connection is in the routers' tables for ten seconds only.
             proving.given.add(proving.pair)
+            proving.failing()
 
 
 def _taken(proving: Proving, place: str, future: Future[Rows]) -> bool:

@@ -226,22 +226,28 @@ def _prove(rollout: Rollout, pair: Pair) -> None:
         rollout.report.note("warning", "No probe host is set for this cluster, so no FTP session proved the change.")
         return
     with rollout.report.doing(PAIR, id_, title):
-        rollout.proof = _sessions(rollout, pair)
-        if rollout.proof.failures and _moved(rollout, pair):
+        if _sessions(rollout, pair):
             text = "The VIP moved while sessions were made, which ends them. They are made again where it stays."
             rollout.report.note("warning", text)
             guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
             rollout.after = settle(rollout, pair)
-            rollout.proof = _sessions(rollout, pair)
+            _sessions(rollout, pair)
         if rollout.proof.failures or not rollout.proof.rows:
             raise ProofFailed(in_words(rollout.proof))
     if rollout.proof.missing:
         rollout.report.note("warning", in_words(rollout.proof))
 
 
-def _sessions(rollout: Rollout, pair: Pair) -> Proof:
+def _sessions(rollout: Rollout, pair: Pair) -> bool:
+    """FTP sessions, kept in the rollout. Whether the VIP was elsewhere when the first of them failed, or after all."""
     guard.extend(rollout.report, pair, rollout.hold, rollout.touched)
-    return prove(
+    home, holders = master(rollout.spec, rollout.after), list[str]()
+
+    def ask_holder() -> None:
+        if not holders:
+            holders.append(master(rollout.spec, look(pair)))
+
+    rollout.proof = prove(
         rollout.spec,
         rollout.job.probes,
         pair,
@@ -249,12 +255,11 @@ def _sessions(rollout: Rollout, pair: Pair) -> Proof:
         rollout.limits,
         look=lambda: rollout.after,
         run_id=rollout.job.run_id,
+        failing=ask_holder,
     )
-
-
-def _moved(rollout: Rollout, pair: Pair) -> bool:
-    """Whether the VIP is no longer where it was when the pair was as planned."""
-    return master(rollout.spec, look(pair)) != master(rollout.spec, rollout.after)
+    if rollout.proof.failures:
+        holders.append(master(rollout.spec, look(pair)))
+    return any(holder != home for holder in holders)
 
 
 def settle(rollout: Rollout, pair: Pair) -> Mapping[str, Observed]:
