@@ -19,7 +19,7 @@ LAYERS = [
     ("dispatch", r"lbftp\.dispatch"),
     ("migrations", r"lbftp\.\w+\.migrations\..*"),
     ("faces", r"lbftp\.(asgi|urls|settings)"),
-    ("models", r"lbftp\.\w+\.(models|apps)|lbftp\.changes\.states|lbftp\.inventory\.(fields|crypto)|lbftp(\.\w+)?"),
+    ("models", r"lbftp\.\w+\.(models|apps)|lbftp\.changes\.(states|origin|trail)|lbftp\.inventory\.(fields|crypto)|lbftp(\.\w+)?"),
     ("models", r"lbftp\.clusters\.drafts"),
     ("specs", r"lbftp\.clusters\.specs"),
     ("access", r"lbftp\.accounts\.access"),

@@ -166,23 +166,37 @@ class RunEvent(models.Model):
 
 
 class Transition(models.Model):
-    """A state moved: of what, from, to, by whom (None: lbftp itself), when, why. Append only."""
+    """Something happened that people may ask about later: a state moved, or a setting, a person, a machine changed.
+
+    Of what, from, to, by whom (None: lbftp itself), when, why. Append only. A row of a move has `old` and `new`; any
+    other says in `what` what was done, with the changed values in `before` and `after`, never a secret.
+    """
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="transitions")
-    subject = models.CharField(max_length=16, help_text="'change', 'run' or 'cluster'.")
+    subject = models.CharField(max_length=16, help_text="'change', 'run', 'cluster', 'person', 'machine' and so on.")
     subject_id = models.PositiveBigIntegerField()
-    old = models.CharField(max_length=16)
-    new = models.CharField(max_length=16)
+    name = models.CharField(max_length=150, blank=True, help_text="What it was called then, for what may be removed.")
+    old = models.CharField(max_length=16, blank=True)
+    new = models.CharField(max_length=16, blank=True)
+    what = models.CharField(max_length=200, blank=True, help_text="What was done, where no state moved.")
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    actor = models.CharField(max_length=150, blank=True, help_text="The user's name then; it outlives the account.")
+    origin = models.CharField(max_length=200, blank=True, help_text="'' for pages, schedules and workers.")
     reason = models.CharField(max_length=500, blank=True)
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["pk"]
-        indexes = [models.Index(fields=["subject", "subject_id"])]
+        indexes = [
+            models.Index(fields=["subject", "subject_id"]),
+            models.Index(fields=["team", "subject", "-id"], name="audit_of_a_team"),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.subject} {self.subject_id}: {self.old} -> {self.new}"
+        moved = f"{self.old} -> {self.new}" if self.new else self.what
+        return f"{self.subject} {self.subject_id}: {moved}"
 
 
 class Lease(models.Model):

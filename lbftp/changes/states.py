@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from lbftp.accounts.models import Team
+from lbftp.changes import trail
 from lbftp.changes.models import ChangeRequest, Run, Transition
 from lbftp.clusters.models import Cluster
 from lbftp.daytwo.models import Drain
@@ -89,7 +90,13 @@ def _leave_row(  # noqa: PLR0913, PLR0917 - the columns of the row
     name: str, subject: Subject, old: str, new: str, user: Any, reason: str
 ) -> None:
     Transition.objects.create(
-        team=_team(subject), subject=name, subject_id=subject.pk, old=old, new=new, user=user, reason=reason[:500]
+        team=_team(subject),
+        subject=name,
+        subject_id=subject.pk,
+        old=old,
+        new=new,
+        reason=reason[:500],
+        **trail.by(user),
     )
 
 

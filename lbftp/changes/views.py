@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from lbftp.accounts import access
-from lbftp.changes import audit as trail
+from lbftp.changes import audit as audit_page
 from lbftp.changes import change_page, run_page, services
 from lbftp.changes.errors import Invalid
 from lbftp.changes.forms import ProposeForm, RejectForm
@@ -213,8 +213,9 @@ def _of_run(request: HttpRequest, found: Run, page: run_page.RunPage) -> dict[st
 def audit(request: HttpRequest) -> HttpResponse:
     found = access.visible(request.user, Transition.objects.select_related("user", "team")).order_by("-pk")
     subject = request.GET.get("subject", "")
-    if subject in trail.SUBJECTS:
+    if subject in audit_page.SUBJECTS:
         found = found.filter(subject=subject)
     page = one_page(request, found, 100)
-    context = {"page": page, "entries": trail.entries(list(page)), "subject": subject, "subjects": trail.SUBJECTS}
+    shown = {"page": page, "entries": audit_page.entries(list(page))}
+    context = {**shown, "subject": subject, "subjects": audit_page.SUBJECTS}
     return render(request, "changes/audit.html", context)
