@@ -7,6 +7,7 @@ A superuser is a member of no team by that alone.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -14,7 +15,7 @@ from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404
 
-from lbftp.accounts.models import Membership, Role, Team
+from lbftp.accounts.models import Account, Membership, Role, Team
 
 _M = TypeVar("_M", bound=Model)
 Person = AbstractBaseUser | AnonymousUser
@@ -89,6 +90,15 @@ def has_role(user: Person, team: Team, least: Role) -> bool:
     """Whether the user is in `team` with role `least` or one that includes it."""
     role = role_of(user, team)
     return role is not None and _RANK[role.value] >= _RANK[least.value]
+
+
+def credentials_since(user: Person) -> datetime | None:
+    """When the user's password last came by way of somebody else; None: not since this is kept.
+
+    Whoever made a link for another person could have used it: what the account does for something older than this
+    moment may be the doing of somebody who knew of that thing already.
+    """
+    return Account.objects.filter(user_id=user.pk).values_list("credentials_since", flat=True).first()
 
 
 def team_of(thing: Model) -> Team:

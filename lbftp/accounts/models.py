@@ -32,3 +32,17 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.team}: {self.role}"
+
+
+class Account(models.Model):
+    """What is known of a person's way in, beside Django's own user. People of older sites may have no row."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="account")
+    # When the password last came by way of somebody else: an invitation, a new link, a first password that had to be
+    # changed. Until then others could have acted as this person. None: not since this is kept.
+    credentials_since = models.DateTimeField(null=True, default=None)
+    # The password was typed by somebody else: nothing but changing it is possible until its owner did.
+    must_change = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"account of {self.user}"
