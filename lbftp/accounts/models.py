@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 
 class Role(models.TextChoices):
@@ -23,15 +24,28 @@ class Team(models.Model):
 
 
 class Membership(models.Model):
+    """Who is in a team, and as what.
+
+    `role_since` is when the member became what counts for approvals: somebody who decides on changes (operator or
+    administrator), or somebody who does not. Nobody approves what was proposed before it.
+    """
+
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
+    joined_at = models.DateTimeField(default=timezone.now)
+    role_since = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["team", "user"], name="one_membership_per_team_and_user")]
 
     def __str__(self) -> str:
         return f"{self.user} in {self.team}: {self.role}"
+
+    @property
+    def decides(self) -> bool:
+        """Whether the role lets the member decide on changes."""
+        return self.role != Role.VIEWER
 
 
 class Account(models.Model):

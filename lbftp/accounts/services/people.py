@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 
 from lbftp.accounts import access
 from lbftp.accounts.models import Membership, Role, Team
@@ -40,13 +41,24 @@ def set_role(*, user: access.Person, membership: Membership, role: Role | None) 
     require(user, membership.team, Role.ADMIN)
     with transaction.atomic():
         admins = list(Membership.objects.select_for_update().filter(team=membership.team, role=Role.ADMIN))
+        membership = Membership.objects.select_for_update().get(pk=membership.pk)
         if role != Role.ADMIN and [m.pk for m in admins] == [membership.pk]:
             raise Refused("A team keeps at least one administrator: make somebody else administrator first.")
         if role is None:
             membership.delete()
         else:
-            membership.role = role
-            membership.save(update_fields=["role"])
+            _change_role(membership, role)
+
+
+def _change_role(membership: Membership, role: Role) -> None:
+    """Between operator and administrator the time goes on: both decide on changes."""
+    decided = membership.decides
+    membership.role = role
+
+    if membership.decides != decided:
+        membership.role_since = timezone.now()
+
+    membership.save(update_fields=["role", "role_since"])
 
 
 def _person(username: str, password: str) -> User:
