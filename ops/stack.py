@@ -234,6 +234,16 @@ def _wait_for(process: subprocess.Popen[bytes], seconds: float) -> None:
         process.wait()
 
 
+def _say_first_code(stack: Stack) -> None:
+    """Only on this terminal, and only while the site has nobody: whoever has the code becomes its administrator."""
+    argv = [sys.executable, "manage.py", "lbftp", "first-admin"]
+    done = subprocess.run(
+        argv, env=stack.env, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+    if done.returncode == 0:
+        print(done.stdout.strip(), flush=True)
+
+
 def run() -> int:
     """`make run`: serve until interrupted. Port LBFTP_PORT, else 8000 if free; address LBFTP_BIND."""
     interruptible()
@@ -245,6 +255,7 @@ def run() -> int:
         workers = int(os.environ.get("LBFTP_WORKERS") or 4)
         with start(var, port, Options(bind=bind, private=False, workers=workers)) as stack:
             print(f"lbftp serves at {stack.base_url} · logs in {stack.place.log} · Ctrl-C ends it", flush=True)
+            _say_first_code(stack)
             while stack.alive():
                 time.sleep(0.5)
             print(f"lbftp: supervisor ended by itself; see {stack.place.log}", file=sys.stderr)

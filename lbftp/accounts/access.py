@@ -98,6 +98,8 @@ def credentials_since(user: Person) -> datetime | None:
     Whoever made a link for another person could have used it: what the account does for something older than this
     moment may be the doing of somebody who knew of that thing already.
     """
+    if not user.is_authenticated:
+        return None
     return Account.objects.filter(user_id=user.pk).values_list("credentials_since", flat=True).first()
 
 

@@ -13,8 +13,14 @@ _NEW_PASSWORD = forms.PasswordInput(attrs={"autocomplete": "new-password"})
 class WelcomeForm(ServiceForm):
     """The first person of a fresh site, and the team that everything will belong to."""
 
+    code = forms.CharField(
+        label="One-time code",
+        max_length=64,
+        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "class": "mono"}),
+        help_text="`make run` printed it. A new one: `manage.py lbftp first-admin`, on the machine of this site.",
+    )
     username = forms.CharField(
-        label="Your user name", max_length=150, widget=forms.TextInput({"autocomplete": "username"})
+        label="Your user name", max_length=64, widget=forms.TextInput({"autocomplete": "username"})
     )
     password = forms.CharField(label="Password", widget=_NEW_PASSWORD, help_text="At least 10 characters.")
     again = forms.CharField(label="Password again", widget=_NEW_PASSWORD)

@@ -60,3 +60,14 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return f"account of {self.user}"
+
+
+class FirstCode(models.Model):
+    """The one-time code that lets somebody become the first administrator; at most one row. The lock as well: whoever
+    uses a code holds its row."""
+
+    code_hash = models.CharField(max_length=64)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"code until {self.expires_at:%Y-%m-%d %H:%M}"

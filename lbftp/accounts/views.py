@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from lbftp.accounts import access, services
 from lbftp.accounts.forms import PersonForm, RoleForm, WelcomeForm
 from lbftp.accounts.models import Membership, Role, Team
+from lbftp.accounts.services.first import first_administrator
 from lbftp.web.acting import person, sent, team_for, telling
 
 
@@ -29,7 +30,7 @@ def welcome(request: HttpRequest) -> HttpResponse:
     if User.objects.exists():
         return redirect("accounts:login")
     form = WelcomeForm(sent(request))
-    if user := form.carry_out(services.first_administrator):
+    if user := form.carry_out(first_administrator):
         sign_in(request, user)
         return redirect("home")
     return render(request, "accounts/welcome.html", {"form": form}, status=form.status)

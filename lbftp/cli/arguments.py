@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from lbftp.cli import deciding, files, importing, looking, machines, numbers, proving, rotation, schedule, why
+from lbftp.cli import deciding, files, importing, looking, machines, numbers, people, proving, rotation, schedule, why
 from lbftp.cli.ask import Ask
 
 _WAIT_SECONDS = 1800
@@ -27,6 +27,7 @@ def add(parser: CommandParser) -> None:
     _add_changes(verb)
     _add_looks(verb)
     _add_proofs(verb)
+    people.add_options(verb)
     rotation.add_options(verb, _waiting)
 
 

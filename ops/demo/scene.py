@@ -11,7 +11,8 @@ from django.contrib.auth.models import User
 
 from lab.report import HostStatus, LabStatus
 from lbftp.accounts.models import Role, Team
-from lbftp.accounts.services import add_person, first_administrator
+from lbftp.accounts.services import add_person
+from lbftp.accounts.services.first import first_administrator, new_first_code
 from lbftp.changes.models import Run
 from lbftp.clusters import services as clusters
 from lbftp.clusters.drafts import draft_defaults
@@ -50,7 +51,7 @@ class Scene:
 def people() -> Scene:
     """Alice, the first administrator, and bob, who is an operator."""
     passwords = {name: f"lab-{secrets.token_urlsafe(9)}" for name in ("alice", "bob")}
-    alice = first_administrator(username="alice", password=passwords["alice"], team="Operations")
+    alice = first_administrator(code=new_first_code(), username="alice", password=passwords["alice"], team="Operations")
     team = alice.teams.get()
     bob = add_person(user=alice, team=team, username="bob", password=passwords["bob"], role=Role.OPERATOR).user
     return Scene(alice, bob, team, passwords)

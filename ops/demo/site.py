@@ -24,10 +24,18 @@ class Visitor:
         """Whether the site let the person in."""
         address = reverse("accounts:login")
         self.get(address)
-        token = next((cookie.value for cookie in self.cookies if cookie.name == "csrftoken"), "") or ""
-        form = {"username": username, "password": password, "csrfmiddlewaretoken": token}
-        self._open(address, urllib.parse.urlencode(form).encode())
+        self.post(address, {"username": username, "password": password})
+        return self.signed_in
+
+    @property
+    def signed_in(self) -> bool:
         return any(cookie.name == "sessionid" for cookie in self.cookies)
+
+    def post(self, address: str, form: dict[str, str]) -> tuple[int, str]:
+        """(status, page) of a form that is sent; a page has to be opened before, for its token."""
+        token = next((cookie.value for cookie in self.cookies if cookie.name == "csrftoken"), "") or ""
+        data = {**form, "csrfmiddlewaretoken": token}
+        return self._open(address, urllib.parse.urlencode(data).encode())
 
     def get(self, address: str) -> tuple[int, str]:
         """(status, page)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -103,6 +104,13 @@ def _wait_for(base: str) -> None:
     while ask(f"{base}/healthz")[0] != 200:
         assert time.monotonic() < until, "the web server did not answer"
         time.sleep(0.1)
+
+
+def first_code(env: dict[str, str]) -> str:
+    """The code that the machine's owner prints for the first administrator."""
+    argv = [sys.executable, "manage.py", "lbftp", "first-admin", "--json"]
+    done = subprocess.run(argv, cwd=ROOT, env=env, check=True, capture_output=True, text=True)
+    return str(json.loads(done.stdout)["code"])
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from lbftp.core.hostkey import fingerprint
 from ops.stack import Stack
-from tests.browser.conftest import Person
+from tests.browser.conftest import Person, first_code
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -30,7 +30,7 @@ def test_the_whole_way(chromium: Browser, stack: Stack, lab: dict[str, Any]) -> 
     hosts = {host["name"]: host for host in lab["hosts"]}
     alice = Person(chromium.new_context(viewport={"width": 1440, "height": 900}), stack.base_url)
     bob = Person(chromium.new_context(viewport={"width": 1440, "height": 900}), stack.base_url)
-    page = _first_visit(alice)
+    page = _first_visit(alice, stack)
     _credentials(page, hosts["r1"], lab["ftp_account"])
     for name in ("r1", "r2"):
         _enrol_router(page, hosts[name])
@@ -50,8 +50,9 @@ def test_the_whole_way(chromium: Browser, stack: Stack, lab: dict[str, Any]) -> 
     assert bob.complaints == []
 
 
-def _first_visit(alice: Person) -> Page:
+def _first_visit(alice: Person, stack: Stack) -> Page:
     page = alice.open("/")
+    page.get_by_label("One-time code").fill(first_code(stack.env))
     page.get_by_label("Your user name").fill("alice")
     page.get_by_label("Password", exact=True).fill(PASSWORDS["alice"])
     page.get_by_label("Password again").fill(PASSWORDS["alice"])

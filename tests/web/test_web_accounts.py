@@ -6,17 +6,27 @@ from django.test import Client
 from django.urls import reverse
 
 from lbftp.accounts.models import Membership, Role
+from lbftp.accounts.services.first import new_first_code
 from tests.web.conftest import As
 from tests.worlds import World
 
-NEW = {"username": "ann", "password": "quite a long one", "again": "quite a long one", "team": "Night <b>shift</b>"}
+NEW = {
+    "code": "given",
+    "username": "ann",
+    "password": "quite a long one",
+    "again": "quite a long one",
+    "team": "Night <b>shift</b>",
+}
 
 
 @pytest.mark.django_db
 def test_the_first_visit_makes_the_administrator(client: Client) -> None:
     first = client.get("/", follow=True)
     assert first.redirect_chain[-1][0] == reverse("accounts:welcome")
-    home = client.post(reverse("accounts:welcome"), NEW, follow=True)
+    stranger = client.post(reverse("accounts:welcome"), NEW)
+    assert stranger.status_code == 422
+    assert b"No code is valid" in stranger.content
+    home = client.post(reverse("accounts:welcome"), {**NEW, "code": new_first_code()}, follow=True)
     assert home.redirect_chain == [("/", 302)]
     text = home.content.decode()
     assert "Enrol two routers" in text
@@ -32,7 +42,9 @@ def test_the_first_visit_keeps_what_was_typed(client: Client) -> None:
     assert page.status_code == 422
     assert b"The two passwords differ" in page.content
     assert b'value="ann"' in page.content
-    short = client.post(reverse("accounts:welcome"), {**NEW, "password": "short", "again": "short"})
+    short = client.post(
+        reverse("accounts:welcome"), {**NEW, "code": new_first_code(), "password": "short", "again": "short"}
+    )
     assert b"too short" in short.content
     assert not User.objects.exists()
 

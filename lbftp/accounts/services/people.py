@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from lbftp.accounts import access
 from lbftp.accounts.models import Membership, Role, Team
+from lbftp.accounts.services.names import require_distinct
 from lbftp.changes.errors import Invalid, Refused
 
 
@@ -19,21 +20,11 @@ def require(user: access.Person, team: Team, least: Role) -> None:
         raise Refused(f"This needs the role {least.value} in the team {team}: ask one of its administrators.")
 
 
-def first_administrator(*, username: str, password: str, team: str) -> User:
-    """The first person of a fresh site, administrator of a first team. Refused once anybody is there."""
-    with transaction.atomic():
-        if User.objects.exists():
-            raise Refused("This site already has people: sign in, or ask one of them.")
-        user = _person(username, password)
-        Membership.objects.create(team=_team(team), user=user, role=Role.ADMIN)
-    return user
-
-
 def add_person(*, user: access.Person, team: Team, username: str, password: str, role: Role) -> Membership:
     """A new account in `team`. For administrators of that team."""
     require(user, team, Role.ADMIN)
     with transaction.atomic():
-        return Membership.objects.create(team=team, user=_person(username, password), role=role)
+        return Membership.objects.create(team=team, user=new_user(username, password), role=role)
 
 
 def set_role(*, user: access.Person, membership: Membership, role: Role | None) -> None:
@@ -61,25 +52,29 @@ def _change_role(membership: Membership, role: Role) -> None:
     membership.save(update_fields=["role", "role_since"])
 
 
-def _person(username: str, password: str) -> User:
+def new_user(username: str, password: str) -> User:
+    """An account with a password of its owner's choice. Raises Invalid for a name or a password that will not do."""
+    require_distinct(username)
     person = User(username=username)
-    try:
-        person.full_clean(exclude=["password"])
-        validate_password(password, person)
-    except ValidationError as error:
-        if not hasattr(error, "error_dict"):
-            raise Invalid.at("password", " ".join(error.messages)) from error
-        raise Invalid.of_validation(error) from error
+    require_good_password(password, person)
     person.set_password(password)
     person.save()
     return person
 
 
-def _team(name: str) -> Team:
+def require_good_password(password: str, person: User) -> None:
+    """Raises Invalid at `password`."""
+    try:
+        validate_password(password, person)
+    except ValidationError as error:
+        raise Invalid.at("password", " ".join(error.messages)) from error
+
+
+def new_team(name: str) -> Team:
     team = Team(name=name)
     try:
         team.full_clean()
     except ValidationError as error:
-        raise Invalid.of_validation(error) from error
+        raise Invalid.at("team", " ".join(error.messages)) from error
     team.save()
     return team
