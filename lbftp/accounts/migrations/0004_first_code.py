@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0002_accounts")]
+    dependencies = [("accounts", "0003_since_when")]
 
     operations = [
         migrations.CreateModel(
