@@ -104,7 +104,12 @@ def _credentials(team: Team) -> tuple[Credential, Credential]:
         team=team, name="routers", username="admin", secret=CANARY_KEY, use_sudo=True, sudo_password=CANARY_SUDO
     )
     account = Credential.objects.create(
-        team=team, name="ftp", username="probe", kind=Credential.Kind.PASSWORD, secret=CANARY_FTP
+        team=team,
+        name="ftp",
+        purpose=Credential.Purpose.FTP,
+        username="probe",
+        kind=Credential.Kind.PASSWORD,
+        secret=CANARY_FTP,
     )
     return key, account
 

@@ -126,8 +126,8 @@ class ClusterForm(ServiceForm):
         self.fields["group"] = _group_field(team, cluster)
         self._add_machines()
         self.fields["probe_hosts"].queryset = team.probehosts.all()  # type: ignore[attr-defined]
-        passwords = team.credentials.filter(kind=Credential.Kind.PASSWORD)
-        self.fields["probe_account"].queryset = passwords  # type: ignore[attr-defined]
+        accounts = team.credentials.filter(purpose=Credential.Purpose.FTP)
+        self.fields["probe_account"].queryset = accounts  # type: ignore[attr-defined]
         self.initial = {**_initial(cluster, self), **self.initial}
 
     @property

@@ -22,7 +22,7 @@ from lbftp.compliance.models import Policy
 from lbftp.compliance.services import in_words
 from lbftp.core.spec import SpecError, from_json
 from lbftp.daytwo import page as day_two
-from lbftp.inventory.models import RealServer, Router
+from lbftp.inventory.models import Credential, RealServer, Router
 from lbftp.numbers.page import Page as NumbersPage
 from lbftp.numbers.page import page as numbers_page
 from lbftp.proofs import page as disturbing
@@ -56,6 +56,12 @@ class Overview:
     rotation: day_two.Standing
     checkpoints: list[checkpoints.Checkpoint]
     numbers: NumbersPage | None = None
+
+    @property
+    def account_refused(self) -> str:
+        """Why the chosen account is not logged in with; '' if it is, or there is none."""
+        account = self.cluster.probe_account
+        return account.blocking_reason(Credential.Purpose.FTP) if account else ""
 
     @property
     def schedule(self) -> str:

@@ -53,13 +53,13 @@ def save_draft(  # noqa: PLR0913 - the form's fields
     draft = complete({k: v for k, v in draft.items() if k != "name"})
     _check(name, comment, draft)
     hosts = tuple(probe_hosts)
-    _check_probe(team, hosts, probe_account)
     _check_paths(probe_path=probe_path, probe_upload_folder=probe_upload_folder)
     _check_guard(guard_seconds)
     _check_by_hand(confirm_by_hand)
     with transaction.atomic():
         # As it is stored now: whoever edits an old copy has changed what others saved meanwhile.
         row = Cluster.objects.select_for_update().get(pk=cluster.pk) if cluster else Cluster(team=team)
+        _check_probe(team, hosts, _locked(probe_account))
         changed = (row.name, row.draft) != (name, draft)
         _check_rename(row, team, name)
         row.name, row.comment, row.draft = name, comment, draft
@@ -159,11 +159,21 @@ def _check_paths(**paths: str) -> None:
             raise Invalid.at(field, "It is not a plain path.", remedy)
 
 
+def _locked(account: Credential | None) -> Credential | None:
+    """The account as it is now; it keeps its purpose until this transaction ends. Raises Refused if it is gone."""
+    if account is None:
+        return None
+    found = Credential.objects.select_for_update().filter(pk=account.pk).first()
+    if found is None:
+        raise Refused("The FTP account was removed meanwhile: choose another one.")
+    return found
+
+
 def _check_probe(team: Team, hosts: Sequence[ProbeHost], account: Credential | None) -> None:
     if any(host.team_id != team.pk for host in hosts) or (account and account.team_id != team.pk):
         raise Refused("The probe hosts and the FTP account have to belong to the cluster's team.")
-    if account and account.kind != Credential.Kind.PASSWORD:
-        raise Invalid.at("probe_account", "It is a private key.", "FTP needs a user name with a password.")
+    if account and (reason := account.blocking_reason(Credential.Purpose.FTP)):
+        raise Invalid.at("probe_account", reason, "Choose an FTP account; an administrator adds one (Credentials).")
 
 
 def _check_guard(seconds: object) -> None:

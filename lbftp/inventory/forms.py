@@ -17,14 +17,21 @@ _KEY_HELP = "A private key without passphrase, the whole file; or the password. 
 
 
 class CredentialForm(ServiceForm):
+    """What an FTP account has no use for is hidden (lbftp.css): it is a password, and runs no commands."""
+
     name = forms.CharField(max_length=64, help_text="What you call it, such as “routers, root”.")
+    purpose = forms.ChoiceField(
+        label="What it is for",
+        choices=Credential.Purpose.choices,
+        help_text="FTP sends the password in clear, and operators choose the account: give it an account of its own.",
+    )
     username = forms.CharField(
         label="User on the machine",
         max_length=32,
         validators=[user_name_validator],
         widget=forms.TextInput({**_MONO, "placeholder": "root"}),
     )
-    kind = forms.ChoiceField(choices=Credential.Kind.choices)
+    kind = forms.ChoiceField(choices=Credential.Kind.choices, required=False)
     secret = forms.CharField(
         label="Key or password", strip=False, widget=forms.Textarea({**_MONO, "rows": 6}), help_text=_KEY_HELP
     )
@@ -37,6 +44,25 @@ class CredentialForm(ServiceForm):
         widget=forms.PasswordInput({"autocomplete": "off"}),
         help_text="Empty where sudo asks for none.",
     )
+
+    def clean_kind(self) -> str:
+        """The choice is hidden for an FTP account, which is always a password."""
+        if self.cleaned_data.get("purpose") == Credential.Purpose.FTP:
+            return Credential.Kind.PASSWORD
+        return str(self.cleaned_data["kind"] or Credential.Kind.KEY)
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        sudo = values.get("use_sudo") or values.get("sudo_password")
+        if values.get("purpose") == Credential.Purpose.FTP and sudo:
+            self.add_error("purpose", "An FTP account runs no commands: leave sudo and its password out.")
+        return values
+
+
+class PurposeForm(ServiceForm):
+    """What a credential is for; only while nothing uses it."""
+
+    purpose = forms.ChoiceField(label="What it is for", choices=Credential.Purpose.choices)
 
 
 class SecretForm(ServiceForm):
@@ -72,7 +98,8 @@ class RouterForm(ServiceForm):
 
     def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["credential"].queryset = team.credentials.all()  # type: ignore[attr-defined]
+        logins = team.credentials.filter(purpose=Credential.Purpose.SSH)
+        self.fields["credential"].queryset = logins  # type: ignore[attr-defined]
 
 
 class ServerHostForm(RouterForm):

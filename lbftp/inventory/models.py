@@ -10,7 +10,15 @@ from lbftp.inventory.fields import SecretField, host_name_validator, interface_v
 
 
 class Credential(models.Model):
-    """How to log in somewhere. The secret can be replaced, never read back by a page."""
+    """How to log in somewhere. The secret can be replaced, never read back by a page.
+
+    FTP sends passwords in clear, and operators choose the account that sessions are made with: a secret is for one
+    purpose alone, which an administrator gives. An FTP account is a password, without key and without sudo.
+    """
+
+    class Purpose(models.TextChoices):
+        SSH = "ssh", "SSH login to machines"
+        FTP = "ftp", "FTP account for test sessions"
 
     class Kind(models.TextChoices):
         KEY = "key", "SSH private key"
@@ -18,6 +26,7 @@ class Credential(models.Model):
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="credentials")
     name = models.CharField(max_length=64)
+    purpose = models.CharField(max_length=8, choices=Purpose.choices, default=Purpose.SSH)
     username = models.CharField(max_length=32, validators=[user_name_validator])
     kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.KEY)
     secret = SecretField()
@@ -25,11 +34,27 @@ class Credential(models.Model):
     sudo_password = SecretField(blank=True, help_text="Empty where sudo asks for none.")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["team", "name"], name="one_credential_name_per_team")]
+        constraints = [
+            models.UniqueConstraint(fields=["team", "name"], name="one_credential_name_per_team"),
+            models.CheckConstraint(
+                condition=models.Q(purpose="ssh") | models.Q(kind="password", use_sudo=False, sudo_password=""),
+                name="ftp_account_is_a_password",
+            ),
+        ]
         ordering = ["name"]
 
     def __str__(self) -> str:
         return self.name
+
+    def blocking_reason(self, purpose: Credential.Purpose) -> str:
+        """Why it may not be used for `purpose`, in a sentence; '' if it may."""
+        if self.purpose == purpose:
+            return ""
+        if purpose == self.Purpose.FTP:
+            return f"{self.name} is an SSH credential: FTP would send its secret over the network in clear."
+        return (
+            f"{self.name} is an FTP account: its password was sent in clear before, so no machine is reached with it."
+        )
 
 
 class SshHost(models.Model):

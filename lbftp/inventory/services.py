@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from lbftp.accounts.models import Role, Team
 from lbftp.accounts.services import require
+from lbftp.changes import trail
 from lbftp.changes.errors import Invalid, Refused
 from lbftp.changes.models import Run
 from lbftp.changes.services import runs
@@ -38,16 +39,22 @@ def add_credential(  # noqa: PLR0913 - the columns of the row
     username: str,
     kind: str,
     secret: str,
+    purpose: str = Credential.Purpose.SSH,
     use_sudo: bool = False,
     sudo_password: str = "",
 ) -> Credential:
-    """A way to log in. `secret` is a private key without passphrase (OpenSSH or PEM) or a password, by `kind`."""
+    """A way to log in. `secret` is a private key without passphrase (OpenSSH or PEM) or a password, by `kind`.
+
+    It is used for `purpose` alone; an FTP account is a password, and has no sudo.
+    """
     require(user, team, Role.ADMIN)
-    secret = _secret(kind, secret)
+    _check_purpose(purpose, kind, use_sudo=use_sudo or bool(sudo_password))
+    secret, sudo_password = _secret(kind, secret), _one_line("sudo_password", sudo_password)
     return _saved(
         Credential(
             team=team,
             name=name,
+            purpose=purpose,
             username=username,
             kind=kind,
             secret=secret,
@@ -63,9 +70,45 @@ def replace_secret(*, user: User, credential: Credential, secret: str, sudo_pass
     credential.secret = _secret(credential.kind, secret)
     fields = ["secret"]
     if sudo_password is not None:
-        credential.sudo_password = sudo_password
+        _check_purpose(credential.purpose, credential.kind, use_sudo=bool(sudo_password))
+        credential.sudo_password = _one_line("sudo_password", sudo_password)
         fields.append("sudo_password")
     credential.save(update_fields=fields)
+
+
+def set_purpose(*, user: User, credential: Credential, purpose: str) -> None:
+    """What a credential is for from now on, while nothing uses it. Raises Refused once something does."""
+    require(user, credential.team, Role.ADMIN)
+    with transaction.atomic():
+        # Whoever takes it into use locks the same row first.
+        row = Credential.objects.select_for_update().get(pk=credential.pk)
+        _check_purpose(purpose, row.kind, use_sudo=row.use_sudo)
+        if row.purpose == purpose:
+            return
+        if used_by := users_of(row):
+            raise Refused(f"{row} is used by {', '.join(used_by)}: give them another credential first.")
+        trail.record(
+            team=row.team,
+            user=user,
+            subject="credential",
+            subject_id=row.pk,
+            name=row.name,
+            what="It is for something else now.",
+            before={"purpose": row.purpose},
+            after={"purpose": purpose},
+        )
+        Credential.objects.filter(pk=row.pk).update(purpose=purpose)
+    credential.purpose = purpose
+
+
+def users_of(credential: Credential) -> list[str]:
+    """What logs in with it: routers, probe hosts, real servers' access, and clusters whose FTP account it is."""
+    kinds: tuple[type[SshHost], ...] = (Router, ProbeHost, ServerHost)
+    hosts = [str(host) for kind in kinds for host in kind._default_manager.filter(credential=credential)]
+    return hosts + [
+        f"the cluster {name}"
+        for name in Cluster.objects.filter(probe_account=credential).values_list("name", flat=True)
+    ]
 
 
 def add_router(  # noqa: PLR0913
@@ -209,6 +252,10 @@ def _enrolled(user: User, host: _H) -> tuple[_H, Run]:
     if host.credential.team_id != host.team_id:
         raise Refused("That credential belongs to another team.")
     with transaction.atomic():
+        # As it is now: it may have been given another purpose since the form was opened.
+        credential = Credential.objects.select_for_update().get(pk=host.credential_id)
+        if reason := credential.blocking_reason(Credential.Purpose.SSH):
+            raise Invalid.at("credential", reason, "Choose an SSH credential.")
         _saved(host)
         return host, runs.start(kind=Run.Kind.ENROL, team=host.team, user=user, host=host)
 
@@ -244,12 +291,31 @@ def _saved(row: _M) -> _M:
     return row
 
 
+def _check_purpose(purpose: str, kind: str, *, use_sudo: bool) -> None:
+    if purpose not in Credential.Purpose.values:
+        raise Invalid.at("purpose", "It is for nothing that is known.", "Choose SSH or FTP.")
+    if purpose != Credential.Purpose.FTP:
+        return
+    if kind != Credential.Kind.PASSWORD:
+        raise Invalid.at("kind", "An FTP account is no private key.", "FTP needs a user name with a password.")
+    if use_sudo:
+        raise Invalid.at("use_sudo", "An FTP account runs no commands.", "Leave sudo and its password out.")
+
+
+def _one_line(field: str, password: str) -> str:
+    """`password` if it can be sent as it is. A line break would end FTP's PASS, and what follows would be commands."""
+    if any(ord(character) < 32 or ord(character) == 127 for character in password):
+        remedy = "Type the password alone, without the end of its line; a private key is no password."
+        raise Invalid.at(field, "It holds a line break or another control character.", remedy)
+    return password
+
+
 def _secret(kind: str, secret: str) -> str:
     """`secret` as it is stored. Raises Invalid for a private key that nothing could log in with."""
     if not secret.strip():
         raise Invalid.at("secret", "It is empty.", "Paste the private key or type the password.")
     if kind != Credential.Kind.KEY:
-        return secret
+        return _one_line("secret", secret)
     text = secret.replace("\r\n", "\n").strip() + "\n"
     load = load_ssh_private_key if "OPENSSH" in text.split("\n", 1)[0] else load_pem_private_key
     try:

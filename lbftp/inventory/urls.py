@@ -47,6 +47,7 @@ urlpatterns = [
     path("credentials/", views.credentials, name="credentials"),
     path("credentials/add/", views.add_credential, name="add-credential"),
     path("credentials/<int:pk>/", views.replace_secret, name="credential"),
+    path("credentials/<int:pk>/purpose/", views.set_purpose, name="credential-purpose"),
     path(
         "credentials/<int:pk>/remove/",
         views.remove,

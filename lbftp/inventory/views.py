@@ -17,6 +17,7 @@ from lbftp.inventory.forms import (
     CredentialForm,
     InterfacesForm,
     ProbeHostForm,
+    PurposeForm,
     RealServerForm,
     RouterForm,
     SecretForm,
@@ -170,6 +171,15 @@ def add_credential(request: HttpRequest) -> HttpResponse:
     return render(request, "inventory/add_credential.html", context, status=form.status)
 
 
+@require_POST
+def set_purpose(request: HttpRequest, pk: int) -> HttpResponse:
+    credential = access.get_managed(request.user, Credential, pk=pk)
+    with telling(request):
+        services.set_purpose(user=person(request), credential=credential, purpose=request.POST.get("purpose", ""))
+        messages.success(request, f"“{credential.name}” is for {credential.get_purpose_display()} alone now.")
+    return redirect("inventory:credential", pk)
+
+
 @require_http_methods(["GET", "POST"])
 def replace_secret(request: HttpRequest, pk: int) -> HttpResponse:
     credential = access.get_managed(request.user, Credential, pk=pk)
@@ -178,7 +188,8 @@ def replace_secret(request: HttpRequest, pk: int) -> HttpResponse:
     if form.is_bound and not form.errors:
         messages.success(request, f"“{credential.name}” has a new secret.")
         return redirect("inventory:credentials")
-    context = {"form": form, "credential": credential}
+    purpose = PurposeForm(initial={"purpose": credential.purpose})
+    context = {"form": form, "credential": credential, "purpose": purpose, "used_by": services.users_of(credential)}
     return render(request, "inventory/replace_secret.html", context, status=form.status)
 
 

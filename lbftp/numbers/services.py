@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.utils import timezone
 
+from lbftp.changes.errors import ServiceError
 from lbftp.changes.services.jobs import access_to
 from lbftp.clusters.models import Cluster
 from lbftp.core import rollup
@@ -59,11 +60,11 @@ def claim_due(*, now: datetime) -> list[Look]:
 
 
 def _look(watch: Watch, specs: dict[int, ClusterSpec]) -> Look | None:
-    """None, and noted, where the stored secret cannot be opened."""
+    """None, and noted, where the credential cannot be used."""
     fence = watch.fence + 1
     try:
         return Look(watch.router_id, fence, access_to(watch.router), specs)
-    except ImproperlyConfigured as error:
+    except (ServiceError, ImproperlyConfigured) as error:
         _note(watch.router, fence, str(error))
         return None
 

@@ -71,6 +71,7 @@ def credentials(scene: Scene, lab: LabStatus) -> tuple[Credential, Credential]:
         user=scene.alice,
         team=scene.team,
         name="ftp account",
+        purpose=Credential.Purpose.FTP,
         username=FTP_USER,
         kind=Credential.Kind.PASSWORD,
         secret=FTP_PASSWORD,

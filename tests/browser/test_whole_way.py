@@ -78,15 +78,16 @@ def _menu(page: Page, *names: str) -> None:
 
 def _credentials(page: Page, router: dict[str, Any], account: dict[str, str]) -> None:
     rows = [
-        ("routers", router["user"], "key", Path(router["key"]).read_text()),
-        ("ftp account", account["user"], "password", account["password"]),
+        ("routers", "ssh", router["user"], Path(router["key"]).read_text()),
+        ("ftp account", "ftp", account["user"], account["password"]),
     ]
-    for name, user, kind, secret in rows:
+    for name, purpose, user, secret in rows:
         _menu(page, "Machines", "Credentials")
         page.get_by_role("link", name="Add a credential").click()
         page.get_by_label("Name", exact=True).fill(name)
         page.get_by_label("User on the machine").fill(user)
-        page.get_by_label("Kind").select_option(kind)
+        page.get_by_label("What it is for").select_option(purpose)
+        expect(page.get_by_label("Kind")).to_be_visible(visible=purpose == "ssh")
         page.get_by_label("Key or password").fill(secret)
         page.get_by_role("button", name="Add", exact=True).click()
         expect(page.get_by_role("rowheader", name=name)).to_be_visible()

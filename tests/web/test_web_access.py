@@ -104,6 +104,7 @@ MANAGED = {
     "inventory:server-host-remove": ("post", "access"),
     "inventory:real-server-remove": ("post", "server"),
     "inventory:credential": ("get", "credential"),
+    "inventory:credential-purpose": ("post", "credential"),
     "inventory:credential-remove": ("post", "credential"),
     "accounts:set-role": ("post", "member"),
     "proofs:window": ("post", "cluster"),

@@ -176,7 +176,7 @@ def test_secrets_can_be_replaced_and_never_read(world: World, browse: As) -> Non
 
 
 def test_a_key_that_opens_nothing_is_refused(world: World, browse: As) -> None:
-    typed = {"name": "new", "username": "root", "kind": "key", "secret": "not a key"}
+    typed = {"name": "new", "purpose": "ssh", "username": "root", "kind": "key", "secret": "not a key"}
     page = browse(world.alice).post(reverse("inventory:add-credential"), typed)
     assert page.status_code == 422
     assert b"It is not a private key" in page.content

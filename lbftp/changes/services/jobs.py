@@ -105,6 +105,8 @@ def _probes(cluster: Cluster) -> tuple[Probe, ...]:
     account = cluster.probe_account
     if account is None:
         return ()
+    if reason := account.blocking_reason(Credential.Purpose.FTP):
+        raise Refused(f"{reason} Nothing was sent. Choose an FTP account in the form of {cluster}.")
     hosts = cluster.probe_hosts.select_related("credential").order_by("name")
     places: list[tuple[Access | None, list[str]]] = [(_access(host), host.source_addresses) for host in hosts]
     if cluster.probe_worker:
@@ -124,6 +126,8 @@ def _probes(cluster: Cluster) -> tuple[Probe, ...]:
 
 def _access(host: SshHost) -> Access:
     credential = host.credential
+    if reason := credential.blocking_reason(Credential.Purpose.SSH):
+        raise Refused(f"{reason} Enrol {host.name} again with an SSH credential.")
     by_key = credential.kind == Credential.Kind.KEY
     return Access(
         name=host.name,

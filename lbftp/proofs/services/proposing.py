@@ -47,8 +47,11 @@ def reboot(  # noqa: PLR0913 - the form's fields
 
 def failover(*, user: User, cluster: Cluster, title: str = "", reason: str = "") -> ChangeRequest:
     """The failover proof. It needs a probe host."""
-    if not cluster.probe_hosts.exists() or cluster.probe_account is None:
+    account = cluster.probe_account
+    if not cluster.probe_hosts.exists() or account is None:
         raise Refused(f"{cluster} has no probe host or no FTP account: nobody would make sessions meanwhile.")
+    if reason := account.blocking_reason(account.Purpose.FTP):
+        raise Refused(f"{reason} Choose an FTP account in the form of {cluster} first.")
     return _propose(user, cluster, "failover", {}, title or f"Failover proof of {cluster}", reason)
 
 
