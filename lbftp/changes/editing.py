@@ -23,6 +23,9 @@ Person = AbstractBaseUser | AnonymousUser
 
 # What an audit row says of a thing that did not exist before: whoever made it gave all its values.
 MADE: Final = "Created."
+# What it says of values that came by a file, and where rows have the version of all values before and after.
+LOADED: Final = "Draft loaded from a file"
+VERSION: Final = "version"
 # Rows to look through for who edited what; older edits are somebody's, only not told whose.
 _MOST: Final = 500
 
@@ -84,6 +87,28 @@ def unseen_by(user: Person, thing: Thing, keys: Iterable[str]) -> dict[str, Edit
     others = _last(thing, keys, rows)
 
     return {key: _edit(row) for key, row in others.items() if row.user_id != user.pk and row.pk > own}
+
+
+def unseen_since(user: Person, thing: Thing, *, old: str, now: str) -> set[str] | None:
+    """What was edited since the version `old`, but by `user` loading a file again; `now` is the present version.
+
+    None where the rows do not reach back to `old`, or something was written that left no row.
+    """
+    found: set[str] = set()
+    version = now
+
+    for row in _rows(thing):
+        if version == old:
+            break
+        if VERSION not in row.after:
+            continue
+        if row.after[VERSION] != version:
+            return None
+        version = row.before.get(VERSION, "")
+        if row.user_id != user.pk or row.what != LOADED:
+            found |= {*row.before, *row.after}
+
+    return found if version and version == old else None
 
 
 def _rows(thing: Thing) -> list[Transition]:

@@ -69,7 +69,7 @@ def _loaded(ask: Ask, cluster: Cluster, replaced: list[dict[str, Any]]) -> dict[
         ask.say(f"  {one['field']}: was {one['before']!r}{by}, is {one['after']!r}")
     for p in problems:
         ask.say(f"  {p['severity']} {p['code']} {p['field']}: {p['reason']} {p['remedy']}".rstrip())
-    return {"cluster": cluster.name, "version": version(cluster), "replaced": replaced, "problems": problems}
+    return {"cluster": cluster.name, "version": version(values(cluster)), "replaced": replaced, "problems": problems}
 
 
 def dump(ask: Ask) -> int:

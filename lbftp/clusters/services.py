@@ -47,12 +47,13 @@ def save_draft(  # noqa: PLR0913 - the form's fields
     guard_seconds: int = GUARD_SECONDS,
     confirm_by_hand: bool = False,
     seen: Values | None = None,
+    loaded: bool = False,
 ) -> Cluster:
     """Creates a cluster (None) or edits its draft. Whoever changes the spec is remembered as an editor.
 
     A draft may be incomplete; values that could never be right raise Invalid. Nothing happens on any router.
     `seen` are the values (clusters/values.py) that the person had before them: raises Conflict where this would remove
-    what somebody else saved since.
+    what somebody else saved since. `loaded`: they come from a file, and the audit says so.
     """
     require(user, team, Role.OPERATOR)
     draft = complete({k: v for k, v in draft.items() if k != "name"})
@@ -77,7 +78,8 @@ def save_draft(  # noqa: PLR0913 - the form's fields
         if cluster:
             editing.refuse_unseen(thing_of(row), seen=seen, stored=stored, wanted=wanted)
         saved = _store(row, hosts, user if changed else None)
-        _note(saved, user, stored, wanted, settings)
+        what = editing.LOADED if loaded else "Setting changed" if settings else "Draft edited"
+        note(saved, user, before=stored, what=what, reason=settings)
         return saved
 
 
@@ -94,13 +96,17 @@ def thing_of(row: Cluster) -> editing.Thing:
     return editing.Thing(row.team, "cluster", row.pk, row.name)
 
 
-def _note(row: Cluster, user: User, stored: Values, wanted: Values, settings: str) -> None:
-    if not stored:
-        editing.note(thing_of(row), user=user, before={}, after={"name": row.name}, what=editing.MADE)
-        return
-
-    what = "Setting changed" if settings else "Draft edited"
-    editing.note(thing_of(row), user=user, before=stored, after=wanted, what=what, reason=settings)
+def note(row: Cluster, user: User | None, *, before: Values, what: str, reason: str = "") -> None:
+    """A row of the audit for what became of the values `before`; {} for a cluster that is new."""
+    after = values(row)
+    now = {editing.VERSION: version(after)}
+    if not before:
+        editing.note(
+            thing_of(row), user=user, before={}, after={"name": row.name, **now}, what=editing.MADE, reason=reason
+        )
+    elif before != after:
+        was = {**before, editing.VERSION: version(before)}
+        editing.note(thing_of(row), user=user, before=was, after={**after, **now}, what=what, reason=reason)
 
 
 def load(*, user: User, team: Team, data: object, force: bool = False) -> Cluster:
@@ -131,17 +137,20 @@ def load(*, user: User, team: Team, data: object, force: bool = False) -> Cluste
             guard_seconds=GUARD_SECONDS if data.get("guard_seconds") is None else data["guard_seconds"],
             confirm_by_hand=False if data.get("confirm_by_hand") is None else data["confirm_by_hand"],
             seen=_known_to_file(user, row, data.get("version")) if row and not force else None,
+            loaded=True,
             **_probe(team, data.get("probe") or {}),
         )
 
 
 def _known_to_file(user: User, row: Cluster, given: object) -> Values:
     """What of the stored values whoever wrote a file for `load` can have known."""
-    stored = values(row)
-    if given is not None:
-        return stored if str(given) == version(row) else {}
-
-    others = editing.unseen_by(user, thing_of(row), stored)
+    stored, thing = values(row), thing_of(row)
+    if given is None:
+        others = set(editing.unseen_by(user, thing, stored))
+    else:
+        since = editing.unseen_since(user, thing, old=str(given), now=version(stored))
+        # A version that nobody knows of: the file may have been written in sight of anything.
+        others = set(stored) if since is None else since
     return {key: value for key, value in stored.items() if key not in others}
 
 
@@ -157,7 +166,7 @@ def dump(cluster: Cluster) -> dict[str, Any]:
         "path": cluster.probe_path,
         "upload_folder": cluster.probe_upload_folder,
     }
-    data: dict[str, Any] = {"version": version(cluster), "name": cluster.name, "comment": cluster.comment}
+    data: dict[str, Any] = {"version": version(values(cluster)), "name": cluster.name, "comment": cluster.comment}
     data |= {field: cluster.draft[field] for field in DRAFT_FIELDS if field in cluster.draft}
     data |= {"guard_seconds": cluster.guard_seconds, "confirm_by_hand": cluster.confirm_by_hand}
     return {**data, "probe": {k: v for k, v in probe.items() if v}}

@@ -44,8 +44,8 @@ def machines(draft: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def version(cluster: Cluster) -> str:
+def version(found: Mapping[str, Any]) -> str:
     """A short digest of all values: another one as soon as anything was edited."""
-    text = json.dumps(values(cluster), sort_keys=True, ensure_ascii=True)
+    text = json.dumps(found, sort_keys=True, ensure_ascii=True)
 
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -111,7 +111,8 @@ def test_editors_are_who_changed_the_draft(world: World) -> None:
 def test_every_edit_is_a_row_with_both_values(world: World) -> None:
     save(world, "bob", opened(world), mark=22)
     row = Transition.objects.filter(subject="cluster", what="Draft edited").get()
-    assert (row.actor, row.before, row.after) == ("bob", {"mark": 21}, {"mark": 22})
+    assert (row.actor, row.before["mark"], row.after["mark"]) == ("bob", 21, 22)
+    assert set(row.after) == {"mark", "version"}
     save(world, "bob", opened(world), mark=22)
     assert Transition.objects.filter(subject="cluster", what="Draft edited").count() == 1
 
@@ -133,17 +134,38 @@ def test_of_two_at_the_same_instant_one_wins(race: Race, redis_socket: object) -
 @pytest.mark.django_db
 def test_a_file_with_its_version_is_refused_once_somebody_edited(world: World) -> None:
     data = services.dump(Cluster.objects.get(pk=world.cluster.pk))
-    assert data["version"] == version(world.cluster)
+    assert data["version"] == version(values(world.cluster))
     save(world, "bob", opened(world), mark=22)
     with pytest.raises(Conflict) as caught:
         services.load(user=world.alice, team=world.team, data={**data, "comment": "Films"})
-    assert set(caught.value.others) == {"mark", "comment"}
+    assert caught.value.others == ["mark"]
     assert caught.value.edits["mark"].who == "bob"
     services.load(user=world.alice, team=world.team, data={**data, "comment": "Films"}, force=True)
     assert opened(world)["comment"] == "Films"
     again = services.dump(Cluster.objects.get(pk=world.cluster.pk))
     services.load(user=world.bob, team=world.team, data={**again, "mark": 23})
     assert opened(world)["mark"] == 23
+
+
+def test_a_file_is_loaded_again_and_again_by_its_person(world: World) -> None:
+    data = services.dump(Cluster.objects.get(pk=world.cluster.pk))
+    for mark in (22, 23):
+        services.load(user=world.bob, team=world.team, data={**data, "mark": mark})
+    # bob's own edit by another way is none that the file knows of.
+    save(world, "bob", opened(world), mark=23, scheduler="rr")
+    with pytest.raises(Conflict) as caught:
+        services.load(user=world.bob, team=world.team, data={**data, "mark": 24})
+    assert caught.value.others == ["scheduler"]
+
+
+def test_a_version_that_nobody_knows_of_stands_on_nothing(world: World) -> None:
+    data = services.dump(Cluster.objects.get(pk=world.cluster.pk))
+    for wrong in ("0" * 16, "", 7):
+        with pytest.raises(Conflict):
+            services.load(user=world.alice, team=world.team, data={**data, "version": wrong, "mark": 22})
+    Cluster.objects.filter(pk=world.cluster.pk).update(comment="Written past every service")
+    with pytest.raises(Conflict):
+        services.load(user=world.alice, team=world.team, data={**data, "mark": 22})
 
 
 @pytest.mark.django_db
