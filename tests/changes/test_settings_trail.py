@@ -56,7 +56,8 @@ def test_the_audit_says_that_it_is_a_setting(world: World) -> None:
     saved(world, guard_seconds=300)
     (one,) = entries(list(Transition.objects.filter(subject="cluster").exclude(reason="")))
     assert (one.name, one.url) == ("web", reverse("clusters:cluster", args=[world.cluster.pk]))
-    assert (one.old, one.new, one.look) == ("", "Setting changed", "info")
+    assert (one.old, one.new, one.look) == ("", "Draft loaded from a file", "info")
+    assert "300 s" in one.row.reason
 
 
 def test_a_setting_changed_meanwhile_does_not_hide_what_the_cluster_was(world: World) -> None:
