@@ -42,6 +42,12 @@ class ConnectionLost(WorkError):
     retry = True
 
 
+class TooMuch(ConnectionLost):
+    """A machine sent more than anybody reads, so the connection was closed; what the program did is not known."""
+
+    retry = False
+
+
 class TimedOut(WorkError):
     """A program did not end in its time and was stopped."""
 

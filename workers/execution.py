@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Final, TypeVar
 
@@ -16,6 +17,7 @@ from django.db import close_old_connections, connections, transaction
 
 from lbftp.changes.errors import LostClaim, ServiceError
 from lbftp.changes.services import outcomes, runs
+from lbftp.core import secrecy
 from lbftp.core.job import CHANGING, Event, Job, Orders
 from lbftp.core.plan import to_json
 from lbftp.core.spec import SpecError
@@ -41,12 +43,19 @@ def run_claimed(run_id: int) -> None:
     job = runs.claim(run_id=run_id, worker=f"{socket.gethostname()}:{os.getpid()}")
     if job is None:
         return
-    try:
-        with Relay(_desk(job)) as relay:
-            state, outcome = _attempt(job, Report(relay.emit, relay.check))
-        _patiently(partial(_finish, job, state, outcome))
-    except (ClaimLost, LostClaim):
-        log.warning("claim_lost", run=job.run_id, fence=job.fence)
+    with ExitStack() as learnt:
+        _learn(learnt, job)
+        try:
+            with Relay(_desk(job)) as relay:
+                state, outcome = _attempt(job, Report(relay.emit, relay.check), partial(_learn, learnt))
+            _end(job, state, outcome)
+        except (ClaimLost, LostClaim):
+            log.warning("claim_lost", run=job.run_id, fence=job.fence)
+
+
+def _learn(learnt: ExitStack, job: Job) -> None:
+    """From here on no row or log line has a secret of this job, until all of it is written."""
+    learnt.enter_context(secrecy.known(secrecy.of_job(job)))
 
 
 def _desk(job: Job) -> Desk:
@@ -82,12 +91,13 @@ def _patiently(act: Callable[[], Value]) -> Value:
             time.sleep(0.5)
 
 
-def _attempt(job: Job, report: Report) -> tuple[str, Outcome]:
+def _attempt(job: Job, report: Report, learn: Callable[[Job], None]) -> tuple[str, Outcome]:
     """(run state, outcome). A WorkError is the world's fault: failed. Anything else is ours: errored, and logged."""
     limits = Limits(settings.SSH_CONNECT_TIMEOUT, settings.SSH_PROGRAM_TIMEOUT)
     try:
         if job.kind in CHANGING and _take_leases(job, report):
             job = _job_again(job)
+            learn(job)
         outcome = KINDS[job.kind](job, report, limits)
     except HostKeyRefused as error:
         # Shown beside the confirmed one on the machine's page, as an alarm.
@@ -130,6 +140,22 @@ def _job_again(job: Job) -> Job:
         return _patiently(partial(runs.job_again, run_id=job.run_id, fence=job.fence))
     except (ServiceError, SpecError) as error:
         raise WorkError(str(error)) from error
+
+
+def _end(job: Job, state: str, outcome: Outcome) -> None:
+    """A run ends, whatever machines gave it to keep: where that cannot be stored, with its sentence alone."""
+    try:
+        _patiently(partial(_finish, job, state, outcome))
+    except (ClaimLost, LostClaim):
+        raise
+    except Exception as error:
+        log.exception("outcome_not_stored", run=job.run_id)
+        text = (
+            f"{outcome.text[:500]} What it found could not be stored ({type(error).__name__}): the worker's log has "
+            "more; please report it."
+        )
+        finish = partial(runs.finish, run_id=job.run_id, fence=job.fence, state=state, outcome=text, result={})
+        _patiently(finish)
 
 
 @transaction.atomic

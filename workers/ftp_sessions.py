@@ -31,6 +31,9 @@ _PRINT = threading.Lock()
 _NAMES = {b"\x55\x04\x03": "CN", b"\x55\x04\x0a": "O", b"\x55\x04\x0b": "OU"}
 # Seconds to wait for what a server says of a data connection that broke, and for each step of tidying up.
 _SHORT = 3
+# Bytes of one answer on the control connection, and how much of one is told.
+_MOST_ANSWER = 64 * 1024
+_MOST_TOLD = 500
 
 
 def row(source: str, kind: dict[str, Any]) -> dict[str, Any]:
@@ -53,6 +56,11 @@ def row(source: str, kind: dict[str, Any]) -> dict[str, Any]:
     told.update(client="", client_port=0, data_client_port=0, told="", told_port=0, certificate="", protocol="")
     told.update(bytes=0, sha256="", times={}, rates={}, left="")
     return told
+
+
+def waits(upload: object) -> int:
+    """How many answers and connections in a row one session waits for, before it ends by itself."""
+    return 8 if upload else 4
 
 
 def end(address: str, port: int | None = None) -> str:
@@ -81,6 +89,8 @@ class Session:
         self.context = _context() if kind["tls"] != "none" else None
         self.stored = ""
         began = self.asked = time.monotonic()
+        self.longest = job["timeout"] * waits(job.get("upload")) + _SHORT
+        self.until = began + self.longest
         self.control = self._bound(kind["address"])
         here = self.control.getsockname()
         told.update(client=here[0], client_port=here[1], control=both(here, (kind["address"], kind["port"])))
@@ -195,15 +205,30 @@ class Session:
     def _expect(self, stage: str, *codes: str) -> str:
         """The answer's text; several lines are read to the last (RFC 959, 4.2)."""
         self.row["stage"] = stage
-        line = first = self.file.readline().decode("utf-8", "replace")
+        left = _MOST_ANSWER
+        line = first = self._line(left)
         while line and not re.match(re.escape(first[:3]) + " ", line):
-            line = self.file.readline().decode("utf-8", "replace")
+            left -= len(line)
+            line = self._line(left)
         if not line:
             raise Failed("the server closed the connection", "closed")
-        self.row["reply"] = line.strip()
+        self.row["reply"] = line.strip()[:_MOST_TOLD]
         if not line.startswith(codes):
-            raise Failed(line.strip())
+            raise Failed(line.strip()[:_MOST_TOLD])
         return line
+
+    def _line(self, most: int) -> str:
+        """The next line on the control connection, '' at its end; one answer has at most `most` bytes more."""
+        self._in_time()
+        line = self.file.readline(max(most, 0) + 1)
+        if len(line) > most:
+            raise Failed(f"the server's answer has no end: more than {_MOST_ANSWER // 1024} KiB of it came")
+        return line.decode("utf-8", "replace")
+
+    def _in_time(self) -> None:
+        """A server that always sends a little more is waited for no longer than one that sends nothing."""
+        if time.monotonic() > self.until:
+            raise Failed(f"it had not ended after {self.longest} s", "timeout")
 
     def _transfer(self, command: str, content: bytes | None = None) -> tuple[int, str]:
         """What came over one data connection: (length, SHA-256). With `content`, that is sent instead."""
@@ -261,10 +286,13 @@ class Session:
     def _passive(self) -> socket.socket:
         if self.row["mode"] == "EPSV":
             address = self.control.getpeername()[0]
-            port = int(self._numbers(r"\|\|\|(\d+)\|", self._command("EPSV", "229"))[0])
+            port = int(self._numbers(r"\|\|\|([0-9]{1,5})\|", self._command("EPSV", "229"))[0])
         else:
-            found = self._numbers(r"(\d+,\d+,\d+,\d+),(\d+),(\d+)", self._command("PASV", "227"))
+            byte = "[0-9]{1,3}"
+            found = self._numbers(f"({byte},{byte},{byte},{byte}),({byte}),({byte})", self._command("PASV", "227"))
             address, port = found[0].replace(",", "."), int(found[1]) * 256 + int(found[2])
+        if port > 65535:
+            raise Failed(f"an answer with the port {port}: there is none above 65535")
         self.row.update(stage=f"{self.row['mode']} connect to {end(address, port)}", told=address, told_port=port)
         data = self._bound(address)
         here = data.getsockname()
@@ -275,7 +303,7 @@ class Session:
     def _numbers(self, pattern: str, answer: str) -> tuple[str, ...]:
         found = re.search(pattern, answer)
         if not found:
-            raise Failed(f"an answer without an address: {answer.strip()}")
+            raise Failed(f"an answer without an address: {answer.strip()[:_MOST_TOLD]}")
         return found.groups()
 
     def _active(self) -> socket.socket:
@@ -301,6 +329,7 @@ class Session:
     def _read(self, data: socket.socket) -> tuple[int, str]:
         digest, length = hashlib.sha256(), 0
         while True:
+            self._in_time()
             block = data.recv(65536)
             if not block:
                 break
@@ -373,7 +402,7 @@ def one(job: dict[str, Any], source: str, kind: dict[str, Any]) -> None:
             finally:
                 if session.stored:
                     tidy(session, dict(told))
-    except (Failed, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever a server sends ends its own session only, with a row
         told.update(ok=False, message=in_words(error, job), error=sort(error))
     told["seconds"] = round(time.monotonic() - began, 3)
     with _PRINT:
@@ -402,7 +431,7 @@ def tidy(session: Session, told: dict[str, Any]) -> None:
 def in_words(error: Exception, job: dict[str, Any]) -> str:
     if isinstance(error, socket.timeout):
         return f"no answer within {job['timeout']} s"
-    return str(error) or type(error).__name__
+    return str(error)[:_MOST_TOLD] or type(error).__name__
 
 
 def sort(error: Exception) -> str:

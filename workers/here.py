@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import selectors
 import subprocess
 import sys
-import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
+from lbftp.core.secrecy import hidden
 from workers.errors import TimedOut, WorkError
-from workers.remote import Answer, OnLine
+from workers.reading import OnLine, Reading
+from workers.remote import Answer
 
 HERE = "the worker"
 
@@ -16,44 +21,64 @@ HERE = "the worker"
 def run(program: str, *, seconds: int, on_line: OnLine) -> Answer:
     """Runs a Python program in a process of its own, with this worker's Python and nothing of its environment.
 
-    The text goes in by standard input, so nothing of it is in a command line. Raises TimedOut, WorkError.
+    The text goes in by standard input, so nothing of it is in a command line. Raises TimedOut, WorkError; of those
+    TooMuch for an answer without an end.
     """
-    with tempfile.TemporaryFile() as errors:
-        try:
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env={}
-            )
-        except OSError as error:
-            raise WorkError(f"{HERE}: its own Python could not be started: {error}") from error
-        out, timed_out = _exchange(process, program.encode("utf-8", "surrogateescape"), seconds, on_line)
-        if timed_out:
-            raise TimedOut(f"{HERE}: the program did not end within {seconds} s and was stopped.")
-        errors.seek(0)
-        return Answer(process.returncode, out, errors.read().decode("utf-8", "replace"))
+    pipe = subprocess.PIPE
+    try:
+        process = subprocess.Popen([sys.executable, "-I", "-"], stdin=pipe, stdout=pipe, stderr=pipe, env={})
+    except OSError as error:
+        raise WorkError(f"{HERE}: its own Python could not be started: {error}") from error
+    reading, stopped = Reading(HERE, on_line), threading.Event()
+    with process, _stopping(process, seconds, stopped):
+        _give(process, program.encode("utf-8", "surrogateescape"))
+        _read(process, reading)
+    if stopped.is_set():
+        raise TimedOut(f"{HERE}: the program did not end within {seconds} s and was stopped.")
+    out, err = reading.end()
+    return Answer(process.returncode, out, hidden(err))
 
 
-def _exchange(process: subprocess.Popen[bytes], program: bytes, seconds: int, on_line: OnLine) -> tuple[bytes, bool]:
-    """(standard output, whether it had to be stopped)."""
-    stopped = threading.Event()
+@contextmanager
+def _stopping(process: subprocess.Popen[bytes], seconds: int, stopped: threading.Event) -> Iterator[None]:
+    """Ends the process when its time is over, and when nobody reads on."""
 
     def stop() -> None:
         stopped.set()
         process.kill()
 
-    assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - they are pipes
     timer = threading.Timer(seconds, stop)
     timer.start()
-    found = bytearray()
-    with process:
-        try:
-            process.stdin.write(program)
+    try:
+        yield
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        timer.cancel()
+
+
+def _give(process: subprocess.Popen[bytes], program: bytes) -> None:
+    assert process.stdin is not None  # noqa: S101 - it is a pipe
+    try:
+        process.stdin.write(program)
+        process.stdin.close()
+    except BrokenPipeError:
+        # It ended before it had read everything: its exit code and words say why.
+        with suppress(BrokenPipeError):
             process.stdin.close()
-            for line in process.stdout:
-                found += line
-                on_line(line.decode("utf-8", "replace").rstrip("\n"))
-        except BrokenPipeError:
-            # It ended before it had read everything: its exit code and words say why.
-            pass
-        finally:
-            timer.cancel()
-    return bytes(found), stopped.is_set()
+
+
+def _read(process: subprocess.Popen[bytes], reading: Reading) -> None:
+    """Both streams side by side, until both have ended."""
+    with selectors.DefaultSelector() as waiting:
+        for pipe, take in ((process.stdout, reading.out), (process.stderr, reading.err)):
+            assert pipe is not None  # noqa: S101 - they are pipes
+            waiting.register(pipe, selectors.EVENT_READ, take)
+        while waiting.get_map():
+            for key, _ in waiting.select():
+                data = os.read(key.fd, 65536)
+                if data:
+                    key.data(data)
+                else:
+                    waiting.unregister(key.fileobj)

@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from lbftp.core.job import Probe
-from workers import here
+from lbftp.core.secrecy import hidden
+from workers import ftp_sessions, here, rows
 from workers.errors import WorkError
-from workers.remote import Answer, Limits, OnLine, connect
+from workers.reading import OnLine
+from workers.remote import Answer, Limits, connect
 
 SESSION_TIMEOUT: Final = 15
 UPLOAD_BYTES: Final = 256 * 1024
-# One session waits for at most this many answers and connections in a row before it ends by itself.
-_WAITS: Final = 4
+# What one session may take beside its waits.
+_SLACK: Final = 20
+# What tells one session from the others that were asked for.
+_ASKED: Final = ("source", "mode", "tls", "ip", "address", "port")
 _SOURCE: Final = Path(__file__).with_name("ftp_sessions.py")
 
 Rows = list[dict[str, Any]]
@@ -42,19 +46,41 @@ class Place:
     ) -> Rows:
         """The rows of all clients' sessions, each also told as it ends. Raises WorkError."""
 
+        told: Rows = []
+        asked = _asked(clients)
+
         def heed(line: str) -> None:
-            on_row({**json.loads(line), "place": self.name})
+            line = hidden(line)
+            row = _row(line, self.name)
+            if _which(row) not in asked or len(told) == len(asked):
+                raise WorkError(f"{self.name}: it tells of a session that nobody asked for ({line[:80]!r}).")
+            told.append(row)
+            on_row(dict(row))
 
         longest = max(len(client["kinds"]) for client in clients)
-        waits = _WAITS * (2 if self.probe.upload else 1)
-        answer = self.run(program(_job(self.probe, clients, run_id, timeout)), longest * timeout * waits + 30, heed)
-        last = (answer.err.strip().splitlines() or [f"exit code {answer.code}"])[-1]
+        seconds = longest * (timeout * ftp_sessions.waits(self.probe.upload) + _SLACK) + 30
+        answer = self.run(program(_job(self.probe, clients, run_id, timeout)), seconds, heed)
+        last = (answer.err.strip().splitlines() or [f"exit code {answer.code}"])[-1][:300]
         if answer.code != 0:
             raise WorkError(f"{self.name}: the probe could not run: {last} (Python 3.7 or later is needed there.)")
-        rows = [{**json.loads(line), "place": self.name} for line in answer.out.decode().splitlines()]
-        if len(rows) != sum(len(client["kinds"]) for client in clients):
+        if len(told) != len(asked):
             raise WorkError(f"{self.name}: the probe ended before all its sessions did: {last}")
-        return rows
+        return told
+
+
+def _asked(clients: Sequence[Client]) -> list[tuple[Any, ...]]:
+    return [_which({"source": one["source"], **kind}) for one in clients for kind in one["kinds"]]
+
+
+def _which(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in _ASKED)
+
+
+def _row(line: str, name: str) -> dict[str, Any]:
+    """A session's row as lbftp.core.sessions describes it, with its place. Raises WorkError."""
+    kind = {"mode": "", "tls": "", "ip": 0, "address": "", "port": 0}
+    like = {**ftp_sessions.row("", kind), "seconds": 0.0}
+    return {**rows.read(line, like, name), "place": name}
 
 
 @dataclass(frozen=True, slots=True)

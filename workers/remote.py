@@ -14,15 +14,18 @@ import re
 import select
 import shlex
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import fabric
 import paramiko
 
+from lbftp.core import secrecy
 from lbftp.core.hostkey import fingerprint
 from lbftp.core.job import Access
 from lbftp.core.program.complaints import sentence
@@ -33,8 +36,10 @@ from workers.errors import (
     LoginRefused,
     SudoRefused,
     TimedOut,
+    TooMuch,
     Unreachable,
 )
+from workers.reading import OnLine, Reading
 
 SENTINEL: Final = "#lbftp-program"
 _BOOT: Final = (
@@ -55,8 +60,11 @@ _UNANSWERED: Final = re.compile("timeout|EOF", re.IGNORECASE)
 # Seconds. A machine that boots knows nothing of its old connections, and says so only when it hears from them.
 _KEEPALIVE: Final = 5
 _KEYS: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
-
-OnLine = Callable[[str], None]
+# Bytes. OpenSSH takes packets of 256 KiB at most; a greeting is a line, with few others before it (RFC 4253, 4.2).
+_MOST_PACKET: Final = 512 * 1024
+_MOST_GREETING: Final = 32 * 1024
+# Of a server's or a library's words in a sentence of ours.
+_MOST_WORDS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a program said. `code` is its exit status."""
+    """What a program said. `code` is its exit status; `out` is as it came, `err` is for people: it has no secret."""
 
     code: int
     out: bytes
@@ -89,11 +97,15 @@ class Remote:
     ) -> Answer:
         """Run `program` (as root where the access says so) and give its answer.
 
-        `on_line` gets each line of standard output as it comes. Raises SudoRefused, TimedOut, ConnectionLost.
+        `on_line` gets each line of standard output as it comes. Raises SudoRefused, TimedOut, ConnectionLost; of
+        those TooMuch for an answer without an end, after which this connection is closed.
         """
         limit, begun = seconds or self._limits.program, time.monotonic()
         try:
             answer = self._exchange(program, interpreter, limit, on_line)
+        except TooMuch:
+            self._connection.close()
+            raise
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise ConnectionLost(f"{self.access.name}: the connection was lost ({_words(error)}).") from error
         if answer.code == -1:
@@ -106,7 +118,7 @@ class Remote:
         if answer.code in _TIMEOUT_CODES:
             raise TimedOut(f"{self.access.name}: the program did not end within {limit} s and was stopped.")
         if self.access.sudo and answer.code != 0 and not answer.out and "sudo" in answer.err:
-            said = sentence(answer.err.strip().splitlines()[-1])
+            said = sentence(answer.err.strip().splitlines()[-1][:_MOST_WORDS])
             raise SudoRefused(
                 f"{self.access.name}: sudo refused {self.access.username}: {said} "
                 "Allow this account to run commands as root, or correct its sudo password (Credentials)."
@@ -117,12 +129,13 @@ class Remote:
         channel = self._connection.transport.open_session(timeout=self._limits.connect)
         try:
             channel.settimeout(self._limits.connect)
-            channel.exec_command(self._command(interpreter, limit))
+            with _at_most(self._limits.connect, channel.close):
+                channel.exec_command(self._command(interpreter, limit))
             lead = f"{self.access.sudo_password}\n\n" if self.access.sudo else "\n"
             channel.sendall(f"{lead}{SENTINEL}\n{program}".encode("utf-8", "surrogateescape"))
             channel.shutdown_write()
             # The machine's own `timeout` ends the program; this limit is for a machine that says nothing any more.
-            return _collect(channel, time.monotonic() + limit + 20, on_line)
+            return _collect(channel, time.monotonic() + limit + 20, Reading(self.access.name, on_line))
         finally:
             channel.close()
 
@@ -134,57 +147,76 @@ class Remote:
         return f"LC_ALL=C sudo {ask} sh -c {boot}"
 
 
-def _collect(channel: paramiko.Channel, deadline: float, on_line: OnLine | None) -> Answer:
-    out, err, lines = bytearray(), bytearray(), _Lines(on_line)
+@contextmanager
+def _at_most(seconds: float, otherwise: Callable[[], object]) -> Iterator[None]:
+    """`otherwise` is called where the block is not through by then: paramiko waits for some answers without a limit."""
+    timer = threading.Timer(seconds, otherwise)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _collect(channel: paramiko.Channel, deadline: float, reading: Reading) -> Answer:
     while True:
         done = channel.exit_status_ready() or channel.closed
-        moved = False
-        while channel.recv_ready():
-            data = channel.recv(65536)
-            out += data
-            lines.feed(data)
-            moved = True
-        while channel.recv_stderr_ready():
-            err += channel.recv_stderr(65536)
-            moved = True
+        moved = _read(channel, reading)
         if done and not moved:
             break
         if time.monotonic() > deadline:
             raise TimeoutError("no answer any more")
-        select.select([channel], [], [], 0.2)
-    lines.end()
-    return Answer(channel.recv_exit_status(), bytes(out), err.decode("utf-8", "replace"))
+        if not moved:
+            select.select([channel], [], [], 0.2)
+    out, err = reading.end()
+    return Answer(channel.recv_exit_status(), out, secrecy.hidden(err))
 
 
-class _Lines:
-    """Cuts a stream of bytes into lines for a callback."""
+def _read(channel: paramiko.Channel, reading: Reading) -> bool:
+    """Whether anything had come."""
+    out, err = channel.recv_ready(), channel.recv_stderr_ready()
+    if out:
+        reading.out(channel.recv(65536))
+    if err:
+        reading.err(channel.recv_stderr(65536))
+    return bool(out or err)
 
-    def __init__(self, on_line: OnLine | None) -> None:
-        self._on_line = on_line
-        self._rest = b""
 
-    def feed(self, data: bytes) -> None:
-        if self._on_line:
-            *whole, self._rest = (self._rest + data).split(b"\n")
-            for line in whole:
-                self._on_line(line.decode("utf-8", "replace"))
+class _Packets(paramiko.Packetizer):  # type: ignore[misc] # paramiko is not annotated
+    """Reads packets, and a greeting, of bounded length: before the login anybody may answer at an address."""
 
-    def end(self) -> None:
-        if self._on_line and self._rest:
-            self._on_line(self._rest.decode("utf-8", "replace"))
+    _greeted = 0
+
+    def _read_timeout(self, timeout: float) -> bytes:
+        data: bytes = super()._read_timeout(timeout)
+        self._greeted += len(data)
+        if self._greeted > _MOST_GREETING:
+            raise paramiko.SSHException("its greeting has no end: it is no SSH server")
+        return data
+
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:
+        if n > _MOST_PACKET:
+            raise paramiko.SSHException(f"it sent a packet of {n} bytes: it is no SSH server")
+        data: bytes = super().read_all(n, check_rekey)
+        return data
 
 
 @contextmanager
 def connect(access: Access, limits: Limits) -> Iterator[Remote]:
-    """An open connection. Raises Unreachable, HostKeyRefused, LoginRefused; then nothing was sent."""
+    """An open connection; what it logs in with is hidden in what is told meanwhile (lbftp.core.secrecy).
+
+    Raises Unreachable, HostKeyRefused, LoginRefused; then nothing was sent.
+    """
     if not access.host_key:
         raise HostKeyRefused(f"{access.name}: no host key was confirmed yet. Compare its fingerprint, then confirm it.")
-    connection = _connection(access, limits)
-    try:
-        _open(access, connection)
-        yield Remote(access, connection, limits)
-    finally:
-        connection.close()
+    with secrecy.known(secrecy.of_access(access)):
+        connection = _connection(access, limits)
+        try:
+            _open(access, connection)
+            yield Remote(access, connection, limits)
+        finally:
+            connection.close()
 
 
 def _connection(access: Access, limits: Limits) -> fabric.Connection:
@@ -196,6 +228,7 @@ def _connection(access: Access, limits: Limits) -> fabric.Connection:
         "auth_timeout": limits.connect,
         "channel_timeout": limits.connect,
         "disabled_algorithms": _DISABLED,
+        "transport_factory": partial(paramiko.Transport, packetizer_class=_Packets),
     }
     if access.key:
         options["pkey"] = _private_key(access)
@@ -264,7 +297,7 @@ def offered_key(name: str, address: str, port: int, limits: Limits) -> str:
     """The host key a machine shows ('ssh-ed25519 AAAA…', ed25519 if it has one), without logging in."""
     try:
         with socket.create_connection((address, port), timeout=limits.connect) as plain:
-            transport = paramiko.Transport(plain, disabled_algorithms=_DISABLED)
+            transport = paramiko.Transport(plain, disabled_algorithms=_DISABLED, packetizer_class=_Packets)
             try:
                 transport.start_client(timeout=limits.connect)
                 return _line(transport.get_remote_server_key())
@@ -292,5 +325,5 @@ def _private_key(access: Access) -> paramiko.PKey:
 
 
 def _words(error: BaseException) -> str:
-    """The error in words; some of paramiko's say nothing."""
-    return str(error) or type(error).__name__
+    """The error in words; some of paramiko's say nothing, some hold what the machine sent."""
+    return str(secrecy.hidden(str(error)))[:_MOST_WORDS] or type(error).__name__

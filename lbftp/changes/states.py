@@ -12,6 +12,7 @@ from lbftp.changes import trail
 from lbftp.changes.models import ChangeRequest, Run, Transition
 from lbftp.clusters.models import Cluster
 from lbftp.daytwo.models import Drain
+from lbftp.outside import told
 
 C, R, S, D = ChangeRequest.State, Run.State, Cluster.State, Drain.State
 Subject = ChangeRequest | Run | Cluster | Drain
@@ -95,7 +96,7 @@ def _leave_row(  # noqa: PLR0913, PLR0917 - the columns of the row
         subject_id=subject.pk,
         old=old,
         new=new,
-        reason=reason[:500],
+        reason=told(reason)[:500],
         **trail.by(user),
     )
 

@@ -24,6 +24,7 @@ from lbftp.core import hostkey
 from lbftp.core.spec import SpecError
 from lbftp.core.spec.values import parsed
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router, ServerHost, SshHost
+from lbftp.outside import told
 
 _M = TypeVar("_M", bound=Model)
 _A = TypeVar("_A", IPv4Address, IPv6Address)
@@ -230,7 +231,7 @@ def store_offered_key(*, host_kind: str, host_id: int, key: str) -> None:
 
 def store_facts(*, router_id: int, facts: dict[str, Any]) -> None:
     """What a look at a router found. Interfaces stay as people chose them."""
-    Router.objects.filter(pk=router_id).update(facts=facts, facts_at=timezone.now())
+    Router.objects.filter(pk=router_id).update(facts=told(facts), facts_at=timezone.now())
 
 
 def _pin(user: User, host: SshHost, offered: str) -> Run | None:

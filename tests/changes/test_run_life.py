@@ -136,7 +136,7 @@ def test_events_are_numbered_without_a_gap(world: World) -> None:
     assert [e.seq for e in run.events.all()] == [1, 2, 3]
     last = run.events.last()
     assert last is not None
-    assert last.data == {"text": "a\ufffdb?"}
+    assert last.data == {"text": "a\u2400b\ufffd"}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -31,11 +31,32 @@ HELD_TIMEOUT = 12.0
 _BETWEEN = 0.5
 # Slow on purpose: a transfer that is still going on when the routers change places.
 _PIECE, _PAUSE = 2048, 0.05
+# Lines of one answer; ftplib bounds the length of each.
+_MOST_LINES = 200
+_MOST_TOLD = 300
+# An address that is none is a failed session as well.
+_ERRORS: tuple[type[Exception], ...] = (*ftplib.all_errors, ValueError, OverflowError)
+
+
+class Ftp(ftplib.FTP):  # plain FTP is what every cluster promises, and what is tried here
+    """A client that does not wait for the end of an answer that has none."""
+
+    lines = 0
+
+    def getmultiline(self) -> str:
+        self.lines = 0
+        return super().getmultiline()
+
+    def getline(self) -> str:
+        self.lines += 1
+        if self.lines > _MOST_LINES:
+            raise ValueError("the server's answer has no end")
+        return super().getline()
 
 
 def login(job: dict[str, Any], source: str, seconds: float) -> ftplib.FTP:
     """A session that has logged in."""
-    ftp = ftplib.FTP()  # noqa: S321 - plain FTP is what every cluster promises, and what is tried here
+    ftp = Ftp()
     ftp.connect(job["address"], job["port"], seconds, (source, 0) if source else None)
     ftp.login(job["username"], job["password"])
     return ftp
@@ -48,7 +69,7 @@ def tell(**row: Any) -> None:
 
 
 def end(ftp: ftplib.FTP) -> None:
-    with contextlib.suppress(*ftplib.all_errors):
+    with contextlib.suppress(*_ERRORS):
         ftp.quit()
     ftp.close()
 
@@ -60,8 +81,8 @@ def short(job: dict[str, Any], source: str, room: threading.Semaphore) -> None:
         ftp = login(job, source, SHORT_TIMEOUT)
         ftp.pwd()
         end(ftp)
-    except ftplib.all_errors as error:
-        message = str(error) or type(error).__name__
+    except _ERRORS as error:
+        message = str(error)[:_MOST_TOLD] or type(error).__name__
     tell(kind="short", ok=not message, seconds=round(time.monotonic() - start, 3), message=message)
     room.release()
 
@@ -77,9 +98,9 @@ def held(job: dict[str, Any], source: str, name: str, over: threading.Event) -> 
             ftp.voidcmd("NOOP")
         tell(kind="held", name=name, state="kept", message="", bytes=0)
         end(ftp)
-    except ftplib.all_errors as error:
+    except _ERRORS as error:
         if there:
-            tell(kind="held", name=name, state="lost", message=str(error) or type(error).__name__, bytes=0)
+            tell(kind="held", name=name, state="lost", message=str(error)[:_MOST_TOLD] or type(error).__name__, bytes=0)
 
 
 def transfer(job: dict[str, Any], source: str, name: str, over: threading.Event) -> None:
@@ -102,9 +123,15 @@ def transfer(job: dict[str, Any], source: str, name: str, over: threading.Event)
                 ftp.voidresp()
         tell(kind="transfer", name=name, state="kept", message="", bytes=total)
         ftp.close()
-    except ftplib.all_errors as error:
+    except _ERRORS as error:
         if there:
-            tell(kind="transfer", name=name, state="lost", message=str(error) or type(error).__name__, bytes=total)
+            tell(
+                kind="transfer",
+                name=name,
+                state="lost",
+                message=str(error)[:_MOST_TOLD] or type(error).__name__,
+                bytes=total,
+            )
 
 
 def again(session: Any, job: dict[str, Any], source: str, name: str, over: threading.Event) -> None:

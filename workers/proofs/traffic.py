@@ -13,13 +13,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from lbftp.core.job import Access, Probe
+from lbftp.core.secrecy import hidden
 from lbftp.core.spec import ClusterSpec
+from workers import rows
 from workers.errors import ProofFailed, WorkError
 from workers.remote import Limits, Remote, connect
 
 HELD: Final = 4
 LONGEST_SECONDS: Final = 900
+# The program begins two short sessions a second.
+_MOST_ROWS: Final = 20 * LONGEST_SECONDS
 _SOURCE: Final = Path(__file__).with_name("going_on.py")
+_SHORT: Final = {"kind": "", "ok": False, "seconds": 0.0, "message": ""}
+_STAYS: Final = {"kind": "", "name": "", "state": "", "message": "", "bytes": 0}
 
 Row = dict[str, Any]
 
@@ -28,11 +34,17 @@ Row = dict[str, Any]
 class Traffic:
     """Rows as they came, each with the time at which it came here (time.monotonic)."""
 
+    name: str = "the probe host"
     rows: list[tuple[float, Row]] = field(default_factory=list)
     error: str = ""
 
     def line(self, text: str) -> None:
-        self.rows.append((time.monotonic(), json.loads(text)))
+        """One line of the program's. Raises WorkError for what it would not say, and where there are too many."""
+        if len(self.rows) >= _MOST_ROWS:
+            raise WorkError(f"{self.name}: it tells of more than {_MOST_ROWS} sessions.")
+        text = hidden(text)
+        short = rows.read(text, {"kind": ""}, self.name)["kind"] == "short"
+        self.rows.append((time.monotonic(), rows.read(text, _SHORT if short else _STAYS, self.name)))
 
     def shorts(self, since: float = 0.0, until: float = float("inf")) -> list[tuple[float, Row]]:
         """Short sessions that began in that time."""
@@ -81,8 +93,9 @@ def program(told: Row) -> str:
 @contextmanager
 def going_on(spec: ClusterSpec, probe: Probe, limits: Limits) -> Iterator[Traffic]:
     """Sessions go on in the block; at its end they are told to stop, and have all been told of."""
-    traffic, stop = Traffic(), f"/tmp/lbftp-{secrets.token_hex(8)}.stop"  # noqa: S108 - nobody can guess the name
-    with connect(_host(probe), limits) as remote:
+    host = _host(probe)
+    traffic, stop = Traffic(host.name), f"/tmp/lbftp-{secrets.token_hex(8)}.stop"  # noqa: S108 - nobody can guess the name
+    with connect(host, limits) as remote:
         text = program(job(spec, probe, stop))
         thread = threading.Thread(target=_run, args=(remote, text, traffic))
         thread.start()

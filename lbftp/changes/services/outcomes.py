@@ -13,17 +13,20 @@ from lbftp.changes import approvals, states
 from lbftp.changes.errors import problem
 from lbftp.changes.models import ChangeRequest, Run, Transition
 from lbftp.changes.services import claims
-from lbftp.changes.services.events import append, printable
+from lbftp.changes.services.events import append
 from lbftp.changes.services.leases import release_leases
 from lbftp.clusters.models import Cluster
 from lbftp.compliance.models import FindingRow
 from lbftp.core.job import CHANGING, Event
 from lbftp.daytwo.services import drains
 from lbftp.live import publish
+from lbftp.outside import told, told_plan
 from lbftp.proofs.services import rests
 
 C, K, R, S = ChangeRequest.State, Run.Kind, Run.State, Cluster.State
 _CARRIED_OUT: Final = CHANGING - {K.COMPLY}
+# Of one look: what holds more than that is broken as a whole, and a page of it helps nobody.
+_MOST_FINDINGS: Final = 1000
 _LATE: Final = Event("note", data={"level": "warning", "text": "Cancelling came too late: all of it was done by then."})
 
 
@@ -33,14 +36,14 @@ def store_plan(
     """The plan of a PLAN run: on its change request, or in the run's result if nobody proposed it."""
     with transaction.atomic():
         run = claims.holding(run_id, fence)
-        _keep(run, {"plan": printable(plan), "plan_digest": digest, "problems": list(problems)})
+        _keep(run, {"plan": told_plan(plan), "plan_digest": digest, "problems": told(list(problems))})
 
 
 def refuse_plan(*, run_id: int, fence: int, problems: Sequence[dict[str, Any]]) -> None:
     """Why there can be no plan: the routers hold something that stands against it. The run then ends as failed."""
     with transaction.atomic():
         run = claims.holding(run_id, fence)
-        _keep(run, {"plan": None, "plan_digest": "", "problems": list(problems)})
+        _keep(run, {"plan": None, "plan_digest": "", "problems": told(list(problems))})
 
 
 def mark_stale(*, run_id: int, fence: int, plan: dict[str, Any], digest: str, reason: str) -> None:
@@ -51,10 +54,10 @@ def mark_stale(*, run_id: int, fence: int, plan: dict[str, Any], digest: str, re
     with transaction.atomic():
         run = claims.holding(run_id, fence)
         if run.dry:
-            _keep(run, {"plan": printable(plan), "plan_digest": digest, "stale": True})
+            _keep(run, {"plan": told_plan(plan), "plan_digest": digest, "stale": True})
             return
         change = _change(run)
-        states.move(change, C.APPLYING, C.STALE, reason=reason, plan=printable(plan), plan_digest=digest)
+        states.move(change, C.APPLYING, C.STALE, reason=reason, plan=told_plan(plan), plan_digest=digest)
         _restore_state(change.cluster, reason)
 
 
@@ -70,8 +73,8 @@ def end(run: Run, state: str, outcome: str, result: dict[str, Any]) -> None:
         reason=outcome,
         expect={"fence": run.fence},
         ended_at=timezone.now(),
-        outcome=printable(outcome),
-        result={**run.result, **printable(result)},
+        outcome=told(outcome),
+        result={**run.result, **told(result)},
     )
     release_leases(run_id=run.pk)
     _EFFECTS.get(run.kind, _nothing)(run)
@@ -151,7 +154,7 @@ def _after_check(run: Run) -> None:
         return
     findings = run.result.get("findings", [])
     if run.kind == K.COMPLY:
-        FindingRow.objects.bulk_create(_finding(run, cluster, f) for f in findings)
+        FindingRow.objects.bulk_create(_finding(run, cluster, f) for f in findings[:_MOST_FINDINGS])
     if run.state in (R.ERRORED, R.CANCELLED) or cluster.state == S.APPLYING:
         return
     if any(f.get("severity") != "info" and not f.get("repaired") for f in findings):
