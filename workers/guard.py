@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from lbftp.core import program
+from lbftp.core import ours, program
 from lbftp.core.job import Access
 from lbftp.core.program.complaints import explained
 from lbftp.core.program.guard import STATUS, GuardState, Hold, state
@@ -30,7 +30,8 @@ def extend(report: Report, pair: Pair, hold: Hold, names: Sequence[str]) -> None
     def again(name: str, remote: Remote) -> None:
         answer = remote.run(program.guard.extend(hold, secrets.token_hex(8)))
         if answer.code != 0:
-            said = [line for line in answer.out.decode(errors="replace").splitlines() if not line.startswith("@lbftp ")]
+            lines = answer.out.decode(errors="replace").splitlines()
+            said = [line for line in lines if not line.startswith(f"{ours.STEP_MARK} ")]
             raise StepFailed(f"{name}: {explained((said or ['its guard does not answer'])[-1])}")
         report.guard(name, "extended", hold.seconds)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from lbftp.core import ours
 from lbftp.core.job import Probe
 from lbftp.core.secrecy import hidden
 from workers import ftp_sessions, here, rows
@@ -126,7 +127,7 @@ def _over_ssh(probe: Probe, limits: Limits) -> Iterator[Runner]:
 
 def _job(probe: Probe, clients: Sequence[Client], run_id: int, timeout: int) -> dict[str, Any]:
     # No dot in front: Pure-FTPd can be told to refuse such names (ProhibitDotFilesWrite).
-    upload = {"folder": probe.upload, "name": f"lbftp-probe-{run_id}", "bytes": UPLOAD_BYTES}
+    upload = {"folder": probe.upload, "name": ours.probe_upload(run_id), "bytes": UPLOAD_BYTES}
     return {
         "username": probe.username,
         "password": probe.password,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
-from lbftp.core import program
+from lbftp.core import ours, program
 from lbftp.core.findings import findings
 from lbftp.core.job import Access, Job
 from lbftp.core.observe.observed import Observed
@@ -27,7 +27,7 @@ _STEP: Final = ("restore", "Put back what was there")
 _BETWEEN_SECONDS: Final = 3
 _UNKNOWN: Final = (
     "A worker fell silent in this run, and what it left on the routers is not known: their guards put back what it "
-    "changed and say so in `journalctl -t lbftp` there. Apply the change again when they answer."
+    f"changed and say so in `journalctl -t {ours.JOURNAL_TAG}` there. Apply the change again when they answer."
 )
 
 
@@ -131,7 +131,7 @@ def _put_back(job: Job, guards: Mapping[str, GuardState], report: Report, limits
     until = patience(hold)
     failed = [a.name for a in left if restore_one(a, hold, report, limits, until) is None]
     if failed:
-        command = f"sh {program.CHECKPOINTS}/{hold.checkpoint}/restore"
+        command = ours.restore_command(hold.checkpoint)
         lost = f"{', '.join(failed)} could not be put back"
         return f"A worker fell silent in this run, and {lost}: run there as root: {command}"
     return "A worker fell silent in this run. What it had changed was put back: apply the change again."

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from lbftp.core import program
+from lbftp.core import ours, program
 from lbftp.core.checks.pair import awaited
 from lbftp.core.diff import diff
 from lbftp.core.findings import Finding, findings, master
@@ -308,10 +308,10 @@ def _put_back(rollout: Rollout, cause: Exception) -> WorkError:
         kind = Cancelled if isinstance(cause, Cancelled) else WorkError
         again = " Apply the change again." if isinstance(cause, WorkError) and cause.retry else ""
         return kind(f"{cause} What was there before was put back on {', '.join(rollout.touched)}.{again}")
-    command = f"sh {program.CHECKPOINTS}/{rollout.checkpoint}/restore"
+    command = ours.restore_command(rollout.checkpoint)
     return WorkError(
         f"{cause} Not known to be as before: {', '.join(failed)}. Guards put routers back by themselves and say so in "
-        f"`journalctl -t lbftp` there; if this one did not, run there as root: {command}"
+        f"`journalctl -t {ours.JOURNAL_TAG}` there; if this one did not, run there as root: {command}"
     )
 
 

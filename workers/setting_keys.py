@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from lbftp.core import ftp_keys
+from lbftp.core import ftp_keys, ours
 from lbftp.core.ftp_keys import ServerKeys
 from lbftp.core.ftp_keys.plan import JUDGE, LOOK
 from lbftp.core.ftp_keys.server import amiss
@@ -126,7 +126,7 @@ def _back(rollout: Rollout, name: str, folder: str) -> str:
 
 
 def _by_hand(folder: str) -> str:
-    return f"run there as root: sh {program.HOME}/{folder}/{program.RESTORE}"
+    return f"run there as root: {ours.servers_restore_command(folder)}"
 
 
 def _run(rollout: Rollout, name: str, folder: str) -> None:

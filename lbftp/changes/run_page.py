@@ -15,9 +15,8 @@ from lbftp.changes.models import Run
 from lbftp.changes.phase_words import words
 from lbftp.changes.services.claims import QUIET_AFTER
 from lbftp.changes.view_of_run import Guard, Lane, Phase, RunView, Step, fold
+from lbftp.core import ours
 from lbftp.core.job import AWAIT
-from lbftp.core.program import CHECKPOINTS
-from lbftp.core.program.ftp_keys import HOME
 from lbftp.inventory.models import ProbeHost, Router, ServerHost
 from lbftp.proofs import told
 
@@ -202,8 +201,8 @@ def _lane(run: Run, lane: Lane, started: dict[tuple[str, Any], datetime]) -> Lan
         for name, steps in groupby(lane.steps, key=_phase_of)
     ]
     output, done = "\n".join(lane.output), sum(step.over for step in lane.steps)
-    home = HOME if run.kind == Run.Kind.SERVERS else CHECKPOINTS
-    by_hand = f"sh {home}/{lane.checkpoint}/restore" if lane.checkpoint else ""
+    command = ours.servers_restore_command if run.kind == Run.Kind.SERVERS else ours.restore_command
+    by_hand = command(lane.checkpoint) if lane.checkpoint else ""
     role, total = _role(run, lane.router), len(lane.steps)
     return LaneOnPage(lane.router, role, groups, output, done, total, lane.guard, by_hand)
 

@@ -11,7 +11,7 @@ from django.db import close_old_connections
 from lbftp.changes.errors import ServiceError
 from lbftp.changes.models import Run, RunEvent
 from lbftp.cli.ask import Ask
-from lbftp.core.program import CHECKPOINTS
+from lbftp.core.ours import restore_command
 from lbftp.core.sessions import label, measured
 from lbftp.database import AWAY
 
@@ -76,7 +76,7 @@ def lines(event: RunEvent) -> Iterator[str]:
         waits = f"{data['state']}, puts back in {data['seconds']} s unless confirmed"
         yield f"{where}guard: {_GUARD.get(data['state'], waits)}"
     elif event.kind == "checkpoint":
-        yield f"{where}by hand, as root: sh {CHECKPOINTS}/{data['name']}/restore"
+        yield f"{where}by hand, as root: {restore_command(data['name'])}"
     elif event.kind == "end":
         yield f"== {data['state']}: {data['outcome']}"
 

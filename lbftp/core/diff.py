@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from lbftp.core import ours
 from lbftp.core.observe import keepalived
 from lbftp.core.observe.beside import Beside, Word
 from lbftp.core.observe.ipvs import Destination, Service, mark_of
@@ -144,7 +145,7 @@ def _keepalived(desired: Desired, observed: Observed) -> Iterator[Difference]:
     for path in desired.unwanted:
         yield Difference("unwanted-file", path, "run", "", observed.files.get(path) or "")
     if not keepalived.includes_ours(observed.files.get(keepalived.MAIN) or ""):
-        yield Difference("keepalived-include", keepalived.MAIN, "run", keepalived.INCLUDE_LINE, "")
+        yield Difference("keepalived-include", keepalived.MAIN, "run", ours.INCLUDE_LINE, "")
     yield from _late(desired, observed)
     unit = observed.unit("keepalived.service")
     if unit.active != "active":

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lbftp.core import ours
 from lbftp.core.diff import diff, leftovers
 from lbftp.core.job import REVISION
 from lbftp.core.observe.iptables import Chain, Ruleset
@@ -165,8 +166,8 @@ def _unsaved(observed: Observed, family: Family) -> list[str]:
     foreign = [
         f"{table}: {rule.text}"
         for table, chain, rule in observed.rules(family).rules()
-        if not chain.name.startswith(iptables.PREFIX)
-        and not rule.target.startswith(iptables.PREFIX)
+        if not chain.name.startswith(ours.CHAIN_PREFIX)
+        and not rule.target.startswith(ours.CHAIN_PREFIX)
         and (table, chain.name, rule.tokens) not in saved
     ]
     if not foreign:

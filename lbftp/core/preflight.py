@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from lbftp.core import ours
 from lbftp.core.observe import keepalived
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.ipvs import fwmark
 from lbftp.core.observe.keepalived.tree import read
 from lbftp.core.observe.keepalived.typed import Instance, meaning
 from lbftp.core.observe.observed import Observed
-from lbftp.core.observe.program import MODPROBE_FILE
+from lbftp.core.ours import MODPROBE_FILE
 from lbftp.core.problem import Problem
 from lbftp.core.render import desired, kernel, nftables
 from lbftp.core.render.iptables import own_name
@@ -202,7 +203,7 @@ def _router_id(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
 
 def _clash(spec: ClusterSpec, router: RouterSpec, instance: Instance) -> str:
     """The field of the spec that meets this instance; '' if none does or the instance is our own."""
-    own = {f"lbftp_{spec.name}_public", f"lbftp_{spec.group}_internal"}
+    own = {ours.public_instance(spec.name), ours.internal_instance(spec.group)}
     if instance.name in own:
         return ""
     if (instance.interface, instance.vrid) == (router.public_interface, spec.vrrp.vrid):

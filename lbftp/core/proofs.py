@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from lbftp.core import ours
 from lbftp.core.findings import findings, master
 from lbftp.core.observe.observed import Observed
 from lbftp.core.plan import Plan, RouterPlan
 from lbftp.core.problem import Problem
-from lbftp.core.render import iptables, nftables
 from lbftp.core.render.desired import services
 from lbftp.core.spec import FAMILIES, ClusterSpec
 from lbftp.core.steps import Params, Step
@@ -35,7 +35,7 @@ def only_running(observed: Observed) -> list[str]:
         return [
             f"nftables table {family} {name}: {sum(len(c.rules) for c in table.chains.values())} rules"
             for (family, name), table in tables
-            if not name.startswith(nftables.PREFIX)
+            if not name.startswith(ours.TABLE_PREFIX)
         ]
     return [line for family in FAMILIES for line in _unsaved(observed, family)]
 
@@ -44,8 +44,8 @@ def _unsaved(observed: Observed, family: Any) -> Iterator[str]:
     saved = {(t, c.name, r.tokens) for t, c, r in observed.saved_rules(family).rules()}
     version = " (IPv6)" if family == 6 else ""
     for table, chain, rule in observed.rules(family).rules():
-        ours = chain.name.startswith(iptables.PREFIX) or rule.target.startswith(iptables.PREFIX)
-        if not ours and (table, chain.name, rule.tokens) not in saved:
+        own = chain.name.startswith(ours.CHAIN_PREFIX) or rule.target.startswith(ours.CHAIN_PREFIX)
+        if not own and (table, chain.name, rule.tokens) not in saved:
             yield f"{table}{version}: {chain.name} {rule.text}"
 
 
@@ -55,13 +55,13 @@ def missing(before: Observed, now: Observed) -> list[str]:
     for family in FAMILIES:
         here = {(t, c.name, r.tokens) for t, c, r in now.rules(family).rules()}
         for table, chain, rule in before.rules(family).rules():
-            ours = chain.name.startswith(iptables.PREFIX) or rule.target.startswith(iptables.PREFIX)
-            if not ours and (table, chain.name, rule.tokens) not in here:
+            own = chain.name.startswith(ours.CHAIN_PREFIX) or rule.target.startswith(ours.CHAIN_PREFIX)
+            if not own and (table, chain.name, rule.tokens) not in here:
                 found.append(f"{table}{' (IPv6)' if family == 6 else ''}: {chain.name} {rule.text}")
     if before.firewall == "nftables" and before.nft is not None:
         tables = now.nft.tables if now.nft else {}
         for (kind, name), native in sorted(before.nft.tables.items()):
-            if not name.startswith(nftables.PREFIX) and tables.get((kind, name)) != native:
+            if not name.startswith(ours.TABLE_PREFIX) and tables.get((kind, name)) != native:
                 found.append(f"nftables table {kind} {name}")
     return found
 
@@ -75,7 +75,7 @@ def come(before: Observed, now: Observed) -> list[str]:
         f"{table}: {chain.name} {rule.text}"
         for family in FAMILIES
         for table, chain, rule in now.rules(family).rules()
-        if not chain.name.startswith(iptables.PREFIX) and (family, table, chain.name, rule.tokens) not in known
+        if not chain.name.startswith(ours.CHAIN_PREFIX) and (family, table, chain.name, rule.tokens) not in known
     ]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from lbftp.core import ours
 from lbftp.core.diff import Difference, leftovers
 from lbftp.core.observe import keepalived
 from lbftp.core.observe.ipvs import Destination, Service
@@ -153,7 +154,7 @@ def main_text(existing: str) -> str:
     if keepalived.includes_ours(existing):
         return existing
     gap = "" if existing.endswith("\n") or not existing else "\n"
-    return f"{existing}{gap}{keepalived.INCLUDE_LINE}\n"
+    return f"{existing}{gap}{ours.INCLUDE_LINE}\n"
 
 
 def _services(

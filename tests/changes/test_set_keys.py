@@ -14,8 +14,8 @@ from lbftp.changes.services import checkpoints, outcomes, runs
 from lbftp.changes.services.servers import reachable
 from lbftp.clusters.models import Cluster
 from lbftp.core import ftp_keys
+from lbftp.core.ours import SERVERS
 from lbftp.core.plan import to_json
-from lbftp.core.program.ftp_keys import HOME
 from lbftp.inventory.models import RealServer, Router, ServerHost
 from lbftp.proofs.models import Rest
 from tests.cli.test_cli import cli, threaded, working
@@ -163,7 +163,7 @@ def test_the_page_of_the_run_has_a_lane_for_each_server_and_the_way_back(world: 
         RunEvent.objects.create(run=run, seq=seq, at=timezone.now(), kind=kind, router=router, data=data)
     run.refresh_from_db()
     lane = next(lane for lane in run_page.page(run).lanes if lane.router == "ftp1")
-    assert (lane.role, lane.by_hand) == ("", f"sh {HOME}/lbftp-run-{run.pk}-ftp1-ab/restore")
+    assert (lane.role, lane.by_hand) == ("", f"sh {SERVERS}/lbftp-run-{run.pk}-ftp1-ab/restore")
     client.force_login(world.victor)
     page = client.get(reverse("changes:run", args=[run.pk])).content.decode()
     assert "One server after the other" in page

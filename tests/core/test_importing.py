@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from lbftp.core.importing import Proposal, propose
 from lbftp.core.observe import facts, iptables, ipvs, nftables
 from lbftp.core.observe.iptables import Chain, Ruleset
-from lbftp.core.observe.keepalived import INCLUDE_LINE, MAIN, promised
+from lbftp.core.observe.keepalived import MAIN, promised
 from lbftp.core.observe.nftables import NftRuleset
 from lbftp.core.observe.observed import Facts, Observed, Unit
+from lbftp.core.ours import INCLUDE_LINE
 from lbftp.core.render import desired, keepalived
 from lbftp.core.render.artifact import OwnChain
 from lbftp.core.spec import ClusterSpec, RouterSpec

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lbftp.core import program
-from lbftp.core.program.guard import HOME
+from lbftp.core.ours import HOME
 
 TOKEN = "token123"
 

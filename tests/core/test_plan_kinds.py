@@ -13,9 +13,8 @@ from lbftp.core.diff import KINDS as DIFFERENCES
 from lbftp.core.diff import diff
 from lbftp.core.findings import findings
 from lbftp.core.observe import ipvs, nftables
-from lbftp.core.observe.keepalived import INCLUDE_DIR
 from lbftp.core.observe.observed import Observed, Unit
-from lbftp.core.observe.program import MODPROBE_FILE
+from lbftp.core.ours import INCLUDE_DIR, MODPROBE_FILE
 from lbftp.core.plan import plan
 from lbftp.core.preflight import preflight
 from lbftp.core.render import desired

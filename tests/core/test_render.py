@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from lbftp.core.observe.keepalived import INCLUDE_DIR, MAIN, includes_ours, marks, router_ids
+from lbftp.core.observe.keepalived import MAIN, includes_ours, marks, router_ids
 from lbftp.core.observe.keepalived.tree import read
 from lbftp.core.observe.keepalived.typed import meaning
-from lbftp.core.observe.program import MODPROBE_FILE, MODULE_FILE, SYSCTL_FILE
+from lbftp.core.ours import INCLUDE_DIR, MODPROBE_FILE, MODULE_FILE, SYSCTL_FILE
 from lbftp.core.render import desired, keepalived, kernel, preview
 from lbftp.core.render.desired import keepalived_files
 from lbftp.core.render.ftp_check import script

@@ -24,8 +24,9 @@ from lbftp.core.observe.keepalived import MAIN
 from lbftp.core.observe.keepalived.tree import read
 from lbftp.core.observe.keepalived.typed import VirtualServer, meaning
 from lbftp.core.observe.observed import Observed, Unit
-from lbftp.core.observe.program import MODPROBE_FILE, UNITS
+from lbftp.core.observe.program import UNITS
 from lbftp.core.observe.program import program as looking
+from lbftp.core.ours import MODPROBE_FILE
 from lbftp.core.plan import plan
 from lbftp.core.render.desired import desired
 from lbftp.core.spec import ClusterSpec, RouterSpec

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lbftp.core import program
+from lbftp.core import ours, program
 from lbftp.core.job import Event, Orders
 from lbftp.core.spec import ClusterSpec, PortRange, to_json
 from ops.demo import foreign
@@ -201,7 +201,7 @@ def test_one_command_on_the_console_goes_back_and_twice_is_the_same(kinds: Kinds
         assert plan is not None
         assert plan.empty, [[s.id for s in r.steps] for r in plan.routers]
     held = kinds.bench.look()
-    kinds.bench.sh("r1", f"sh {program.CHECKPOINTS}/{names['r1']}/restore")
+    kinds.bench.sh("r1", ours.restore_command(names["r1"]))
     assert kinds.bench.look() == held
     journal = kinds.bench.sh("r1", "journalctl -t lbftp --no-pager -o cat")
     assert f"{names['r1']}: what was there before is back" in journal

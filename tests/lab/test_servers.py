@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import pytest
 
+from lbftp.core import ours
 from lbftp.core.ftp_keys import KIND
 from lbftp.core.observe.ftp_host_program import program
-from lbftp.core.program.ftp_keys import HOME
 from tests.lab.conftest import SERVERS, Kinds
 from tests.workers.conftest import Bench
 from workers.outcome import Outcome
@@ -128,7 +128,7 @@ def test_a_unit_that_does_not_start_again_gets_its_old_file_back(bench: Bench) -
         assert outcome.text.endswith("What was there before is back, and it listens. No other server was changed.")
         assert conf(bench, "ftp1") == before
         assert bench.sh("ftp1", "systemctl is-active vsftpd") == "active\n"
-        assert "restored" in bench.sh("ftp1", f"cat {HOME}/*-ftp1-*/state")
+        assert "restored" in bench.sh("ftp1", f"cat {ours.SERVERS}/*-ftp1-*/state")
         assert bench.seen.steps("ftp1")[-1] == "restore"
     finally:
         bench.sh("ftp1", _FREE)

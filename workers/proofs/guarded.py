@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final, TypeVar
 
-from lbftp.core import program
+from lbftp.core import ours, program
 from lbftp.core.findings import findings, master
 from lbftp.core.job import Access, Job
 from lbftp.core.observe import facts
@@ -143,7 +143,7 @@ def _put_back(rollout: Rollout, cause: Exception) -> WorkError:
     failed = [n for n in names if restore_one(access_of(rollout, n), rollout.hold, report, rollout.limits) is None]
     rollout.touched.clear()
     if failed:
-        command = f"sh {program.CHECKPOINTS}/{rollout.checkpoint}/restore"
+        command = ours.restore_command(rollout.checkpoint)
         return WorkError(
             f"{cause} Not everything could be put back on {', '.join(failed)}: run there as root: {command}"
         )
@@ -276,7 +276,7 @@ def _put_one_back(job: Job, access: Access, report: Report, limits: Limits) -> s
             return ""
     hold = Hold(job.owner, str(job.run_id), mine[0], job.guard)
     if found.restored != hold.checkpoint and restore_one(access, hold, report, limits) is None:
-        command = f"sh {program.CHECKPOINTS}/{hold.checkpoint}/restore"
+        command = ours.restore_command(hold.checkpoint)
         raise WorkError(
             f"A worker fell silent in this run, and {access.name} could not be put back: run there: {command}"
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from lbftp.core import ours
 from lbftp.core.job import Access, Probe
 from lbftp.core.secrecy import hidden
 from lbftp.core.spec import ClusterSpec
@@ -94,7 +95,7 @@ def program(told: Row) -> str:
 def going_on(spec: ClusterSpec, probe: Probe, limits: Limits) -> Iterator[Traffic]:
     """Sessions go on in the block; at its end they are told to stop, and have all been told of."""
     host = _host(probe)
-    traffic, stop = Traffic(host.name), f"/tmp/lbftp-{secrets.token_hex(8)}.stop"  # noqa: S108 - nobody can guess the name
+    traffic, stop = Traffic(host.name), ours.traffic_stop(secrets.token_hex(8))
     with connect(host, limits) as remote:
         text = program(job(spec, probe, stop))
         thread = threading.Thread(target=_run, args=(remote, text, traffic))

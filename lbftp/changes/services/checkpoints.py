@@ -9,8 +9,7 @@ from typing import Final
 from lbftp.accounts.models import Team
 from lbftp.changes.models import Run, RunEvent
 from lbftp.clusters.models import Cluster, Revision
-from lbftp.core.program import KEPT
-from lbftp.core.program.roll_back import ROLL_BACK
+from lbftp.core.ours import CHECKPOINTS_KEPT, ROLL_BACK
 
 K: Final = Run.Kind
 # Runs that bring the routers from one applied state to another, and keep their steps for the way back.
@@ -72,7 +71,7 @@ def of_cluster(cluster: Cluster) -> list[Checkpoint]:
 
 def _kept(team: Team, router: str) -> list[str]:
     rows = RunEvent.objects.filter(run__team=team, kind="checkpoint", router=router).order_by("-run_id", "-seq")
-    return [row.data["name"] for row in rows[:KEPT]]
+    return [row.data["name"] for row in rows[:CHECKPOINTS_KEPT]]
 
 
 def _named(rows: Iterable[RunEvent]) -> dict[str, str]:

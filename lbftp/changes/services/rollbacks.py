@@ -13,7 +13,7 @@ from lbftp.changes.models import ChangeRequest, Run
 from lbftp.changes.services import checkpoints
 from lbftp.changes.services.requests import propose_kind
 from lbftp.clusters.models import Cluster
-from lbftp.core.program import KEPT
+from lbftp.core.ours import CHECKPOINTS_KEPT
 
 
 def roll_back(*, user: User, run: Run, title: str = "", reason: str = "") -> ChangeRequest:
@@ -27,7 +27,7 @@ def roll_back(*, user: User, run: Run, title: str = "", reason: str = "") -> Cha
     if not names:
         raise Refused(
             f"Run {run.pk} has no checkpoint on the routers: it changed nothing there, or it is none of the last "
-            f"{KEPT} that each router keeps. Propose the earlier values as a change."
+            f"{CHECKPOINTS_KEPT} that each router keeps. Propose the earlier values as a change."
         )
     revision = checkpoints.before(run)
     to: dict[str, Any] | None = None

@@ -10,7 +10,7 @@ from typing import Final
 from lbftp.core.checks.code import finding
 from lbftp.core.findings import Finding
 from lbftp.core.observe.observed import Observed
-from lbftp.core.observe.program import SYSCTL_FILE
+from lbftp.core.ours import SYSCTL_FILE
 from lbftp.core.render import kernel
 from lbftp.core.spec import ClusterSpec
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lbftp.core.findings import Finding
+from lbftp.core.ours import SYSCTL_FILE
 from lbftp.core.problem import Severity
 
 
@@ -66,7 +67,7 @@ CODES: Final[Mapping[str, Code]] = {
     "sysctl-overridden": Code(
         "error",
         "{path} sets {key} to {value} after our file: after a reboot nothing is forwarded, every mode fails",
-        "Take the line out, or rename the file so that it comes before 90-lbftp.conf.",
+        f"Take the line out, or rename the file so that it comes before {SYSCTL_FILE.rpartition('/')[2]}.",
     ),
     "module-blocked": Code(
         "error", "{path} keeps the helper from being loaded at boot: after a reboot PASV fails", "Take the line out."

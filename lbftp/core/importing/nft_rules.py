@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from lbftp.core import ours
 from lbftp.core.importing.rules import Marking, Ports, WayOut, host, network
 from lbftp.core.observe.nftables import NftChain, NftRule, NftTable, Statement
 from lbftp.core.observe.observed import Observed
@@ -12,7 +13,6 @@ from lbftp.core.render.nft_words import shown
 from lbftp.core.spec import Family
 from lbftp.core.spec.values import Address, Network
 
-OWN: Final = "lbftp-"
 # iptables-nft keeps its rules in tables of these names, in the families ip and ip6 (iptables-nft(8)).
 _OF_IPTABLES: Final = frozenset({"filter", "nat", "mangle", "raw", "security"})
 
@@ -57,7 +57,7 @@ def _rules(observed: Observed) -> Iterator[tuple[NftTable, NftChain, NftRule]]:
 
 
 def _own(table: NftTable) -> str:
-    return table.name.removeprefix(OWN) if table.name.startswith(OWN) else ""
+    return table.name.removeprefix(ours.TABLE_PREFIX) if table.name.startswith(ours.TABLE_PREFIX) else ""
 
 
 def _matches(rule: NftRule) -> Iterator[tuple[tuple[str, str], Any]]:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from lbftp.core.observe.iptables import Rule, Ruleset
 from lbftp.core.observe.observed import Observed
-from lbftp.core.render.iptables import PREFIX
+from lbftp.core.ours import CHAIN_PREFIX
 from lbftp.core.spec import FAMILIES, Family
 from lbftp.core.spec.values import Address, Network
 
@@ -78,7 +78,7 @@ class _Where:
 
     @property
     def own(self) -> str:
-        return self.chain.removeprefix(PREFIX) if self.chain.startswith(PREFIX) else ""
+        return self.chain.removeprefix(CHAIN_PREFIX) if self.chain.startswith(CHAIN_PREFIX) else ""
 
 
 def _rules(observed: Observed) -> Iterator[tuple[_Where, Rule]]:

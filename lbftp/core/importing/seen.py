@@ -12,10 +12,11 @@ from lbftp.core.importing.rules import Marking, WayOut
 from lbftp.core.importing.values import Leftover
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.ipvs import Service, fwmark
-from lbftp.core.observe.keepalived import INCLUDE_DIR, MAIN
+from lbftp.core.observe.keepalived import MAIN
 from lbftp.core.observe.keepalived.tree import Config, read
 from lbftp.core.observe.keepalived.typed import Meaning, VirtualServer, meaning
 from lbftp.core.observe.observed import Observed
+from lbftp.core.ours import INCLUDE_DIR
 
 # RFC 959 and RFC 4217; ports of the helper module join them.
 FTP_PORTS: Final = frozenset({21, 990})

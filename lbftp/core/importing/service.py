@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from lbftp.core import ours
 from lbftp.core.importing.seen import Candidate, Seen
 from lbftp.core.importing.values import Found
 from lbftp.core.observe.ipvs import Service
-from lbftp.core.observe.keepalived import INCLUDE_DIR
 from lbftp.core.observe.keepalived.typed import Check, RealServer, VirtualServer
+from lbftp.core.ours import INCLUDE_DIR
 from lbftp.core.spec import FAMILIES, Family
 
 _V6: Final = {4: "", 6: "6"}
@@ -26,7 +27,7 @@ def take_marks(found: Found, seen: Seen, candidate: Candidate) -> None:
     for family in FAMILIES:
         rules = [m.address for m in candidate.markings if m.family == family and m.address]
         heads = [s.address for s in services if s.address is not None and s.family == family]
-        instances = [i for i in seen.meaning.instances if found.own and i.name == f"lbftp_{found.name}_public"]
+        instances = [i for i in seen.meaning.instances if found.own and i.name == ours.public_instance(found.name)]
         moved = [a.address.ip for i in instances for a in i.addresses if a.address.version == family]
         vips = list(dict.fromkeys([*rules, *heads] or moved))
         found.fields[f"vip{_V6[family]}"] = str(vips[0]) if vips else None

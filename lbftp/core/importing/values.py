@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from lbftp.core.observe.keepalived import INCLUDE_DIR
 from lbftp.core.observe.keepalived.tree import Block
+from lbftp.core.ours import INCLUDE_DIR
 from lbftp.core.spec import ClusterSpec
 
 

@@ -12,7 +12,7 @@ from lbftp.core.importing.seen import Seen
 from lbftp.core.importing.values import Found
 from lbftp.core.importing.vrrp import servers_of
 from lbftp.core.observe.keepalived.promised import promised
-from lbftp.core.observe.program import MODULE_FILE
+from lbftp.core.ours import MODULE_FILE
 from lbftp.core.render import keepalived
 from lbftp.core.spec import FAMILIES
 from lbftp.core.spec.values import Network

@@ -6,9 +6,20 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
+from lbftp.core import ours
+
 # applied: its change was confirmed and stands; restored: it was put back, by guard, run or hand; waits: its guard is
 # armed; left: its change never came to an end.
 State = Literal["applied", "restored", "waits", "left"]
+
+# checkpoint_state FOLDER: what became of the checkpoint, in $state. Both the program that looks at a router and the
+# one that a person runs on its console ask this one.
+CHECKPOINT_STATE: Final = f"""checkpoint_state() {{
+  state=left
+  if [ -e "$1/restored" ]; then state=restored
+  elif [ "$(cat {ours.GUARD}/armed 2>/dev/null)" = "${{1##*/}}" ]; then state=waits
+  elif [ -e "$1/confirmed" ]; then state=applied; fi
+}}"""
 
 _LINE: Final = re.compile(r"([0-9]{1,9}) (applied|restored|waits|left) ([A-Za-z0-9][A-Za-z0-9.:_-]{0,99})")
 

@@ -80,7 +80,7 @@ class NftTable:
 
 @dataclass(frozen=True, slots=True)
 class NftRuleset:
-    """Tables by (family, name): ('inet', 'lbftp-ftp')."""
+    """Tables by (family, name): ('inet', 'filter')."""
 
     tables: Mapping[tuple[str, str], NftTable] = field(default_factory=dict)
 

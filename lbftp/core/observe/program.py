@@ -15,13 +15,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from lbftp.core.observe.beside import SYSCTL_FOLDERS
-from lbftp.core.observe.keepalived import INCLUDE_DIR, MAIN
+from lbftp.core.observe.checkpoints import CHECKPOINT_STATE
+from lbftp.core.observe.keepalived import MAIN
+from lbftp.core.ours import CHECKPOINTS, INCLUDE_DIR, INCLUDE_DIR_NAME, MODPROBE_FILE, MODULE_FILE, SYSCTL_FILE
 
 MAGIC: Final = "LBFTP-OBSERVED 3"
 
-MODULE_FILE: Final = "/etc/modules-load.d/ip_vs_ftp.conf"
-MODPROBE_FILE: Final = "/etc/modprobe.d/lbftp.conf"
-SYSCTL_FILE: Final = "/etc/sysctl.d/90-lbftp.conf"
 SYSCTLS: Final = (
     "net.ipv4.ip_forward",
     "net.ipv6.conf.all.forwarding",
@@ -57,7 +56,7 @@ FILES: Final = (
 )
 # Files of any name that others may have put there: what keepalived may include, native tables, module options.
 _FOLDERS: Final = (
-    "find /etc/keepalived -type f \\( -name '*.conf' -o -path '*/lbftp.d/*' \\) -size -512k",
+    f"find /etc/keepalived -type f \\( -name '*.conf' -o -path '*/{INCLUDE_DIR_NAME}/*' \\) -size -512k",
     "find /etc/nftables.d /etc/sysconfig/nftables.d -name '*.nft' -type f -size -512k",
     "grep -ls ip_vs_ftp /etc/modprobe.d/*.conf /etc/modprobe.conf /etc/modules-load.d/*.conf /etc/modules",
 )
@@ -128,13 +127,11 @@ if [ -e /proc/net/ip_vs ]; then ask ipvs ipvsadm -Sn; fi
 if [ -r /proc/net/ip_vs_conn ]; then ask use awk '{_USE}' /proc/net/ip_vs_conn; fi
 ports=/sys/module/ip_vs_ftp/parameters/ports
 if [ -r "$ports" ]; then read -r value <"$ports"; printf 'ip_vs_ftp.ports %s\n' "$value" >parameters; fi
-for place in /var/lib/lbftp/checkpoints/*/; do
+{CHECKPOINT_STATE}
+for place in {CHECKPOINTS}/*/; do
   if [ -e "$place/number" ]; then
-    name=${{place%/}}; name=${{name##*/}}; state=left
-    if [ -e "$place/restored" ]; then state=restored
-    elif [ "$(cat /var/lib/lbftp/guard/armed 2>/dev/null)" = "$name" ]; then state=waits
-    elif [ -e "$place/confirmed" ]; then state=applied; fi
-    printf '%s %s %s\n' "$(cat "$place/number")" "$state" "$name"
+    place=${{place%/}}; checkpoint_state "$place"
+    printf '%s %s %s\n' "$(cat "$place/number")" "$state" "${{place##*/}}"
   fi
 done >checkpoints
 # Not the shell's own `read`: it takes a byte at a time, and the kernel gives a number's first byte only.

@@ -8,11 +8,11 @@ from lbftp.core.program import guard as guard
 from lbftp.core.program.actions import DO
 from lbftp.core.program.guard import Hold
 from lbftp.core.program.shell import STEP_FAILED, Mark, program, read_mark
-from lbftp.core.program.way_back import CHECKPOINTS, KEPT, checkpoint, restore
+from lbftp.core.program.way_back import checkpoint, restore
 from lbftp.core.steps import Step
 
 __all__ = [
-    "CHECKPOINTS", "KEPT", "STEP_FAILED", "Hold", "Mark", "apply", "checkpoint", "guard", "read_mark", "restore",
+    "STEP_FAILED", "Hold", "Mark", "apply", "checkpoint", "guard", "read_mark", "restore",
     "take",
 ]  # fmt: skip
 

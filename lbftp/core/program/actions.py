@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
 from typing import Any, Final
 
-from lbftp.core.observe.keepalived import INCLUDE_DIR, INCLUDE_LINE
+from lbftp.core.ours import INCLUDE_DIR, INCLUDE_LINE, KEEPALIVED_TRIAL
 from lbftp.core.program.disturbing import CALM, DISTURB
 from lbftp.core.program.shell import argv
 from lbftp.core.steps import sha256
@@ -56,7 +56,7 @@ def _undo_rules(p: Mapping[str, Any]) -> str:
 
 def _check_keepalived(p: Mapping[str, Any]) -> str:
     """keepalived reads the new files where relative includes still work, with ours from a folder beside."""
-    folder = "/etc/keepalived/.lbftp-check"
+    folder = KEEPALIVED_TRIAL
     main = p["main"].replace(INCLUDE_LINE, f"include {folder}/*.conf")
     writes = "\n".join(_check_write(folder, path, text) for path, text in p["files"].items())
     gone = "\n".join(argv("rm", "-f", _moved(folder, path)) for path in p["gone"])

@@ -6,18 +6,16 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from lbftp.core.ours import MAINTENANCE_FILE, OWNED, RUNNING_RULES
 from lbftp.core.program import guard
 from lbftp.core.program.guard import Hold
 from lbftp.core.program.shell import argv
 
-RUNNING: Final = "/var/lib/lbftp/running"
-# While this file is there, keepalived starts neither at boot nor by mistake (systemd.unit(5), ConditionPathExists).
-REST_FILE: Final = "/etc/systemd/system/keepalived.service.d/lbftp-maintenance.conf"
-_REST: Final = f"""# lbftp owns this file: this router is in maintenance until the site takes the file away.
+_REST: Final = f"""# {OWNED} file: this router is in maintenance until the site takes the file away.
 [Unit]
-ConditionPathExists=!{REST_FILE}
+ConditionPathExists=!{MAINTENANCE_FILE}
 """
-RESTS: Final = f"[ -e {REST_FILE} ] && echo yes || echo no\n"
+RESTS: Final = f"[ -e {MAINTENANCE_FILE} ] && echo yes || echo no\n"
 BOOT_ID: Final = "cat /proc/sys/kernel/random/boot_id\n"
 ADDRESSES: Final = "LC_ALL=C ip -o addr show\n"
 FAILED_UNITS: Final = (
@@ -28,7 +26,7 @@ BOOT_STATE: Final = f"systemctl is-system-running 2>/dev/null || :\n{BOOT_ID}"
 # The rules as they run, counters aside. Native tables each in a file of their own: those that iptables made are left to
 # iptables-restore, because nft cannot read back its own listing of them.
 _RULES: Final = f"""
-running={RUNNING}
+running={RUNNING_RULES}
 plain() {{ sed -e '/^#/d' -e 's/\\[[0-9]*:[0-9]*\\]//'; }}
 native() {{
   grep -q '^nf_tables ' /proc/modules || return 0
@@ -92,12 +90,12 @@ def _awaited(p: Mapping[str, Any]) -> list[str]:
 
 def _rest(_p: Mapping[str, Any]) -> str:
     """Kept from starting first, so that nothing starts it between the two."""
-    return f"{argv('put', REST_FILE, _REST)} && systemctl daemon-reload && systemctl stop keepalived"
+    return f"{argv('put', MAINTENANCE_FILE, _REST)} && systemctl daemon-reload && systemctl stop keepalived"
 
 
 def _unrest(_p: Mapping[str, Any]) -> str:
-    folder = shlex.quote(REST_FILE.rpartition("/")[0])
-    gone = f"{argv('rm', '-f', REST_FILE)}; rmdir {folder} 2>/dev/null"
+    folder = shlex.quote(MAINTENANCE_FILE.rpartition("/")[0])
+    gone = f"{argv('rm', '-f', MAINTENANCE_FILE)}; rmdir {folder} 2>/dev/null"
     return f"{gone}; systemctl daemon-reload && systemctl start keepalived"
 
 

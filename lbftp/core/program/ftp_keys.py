@@ -15,15 +15,13 @@ from typing import Final
 from lbftp.core.ftp_keys import Edit, InstanceKeys, ServerKeys
 from lbftp.core.ftp_keys.plan import KEEP, LISTEN, judge_id, renew_id, texts, write_id
 from lbftp.core.observe.ftp_files import OPTIONS
+from lbftp.core.ours import NEW_FILE, SERVERS, SERVERS_KEPT, SERVERS_LOCK, STEP_MARK
 from lbftp.core.program.shell import PRELUDE, argv, program
 from lbftp.core.steps import sha256
 
-HOME: Final = "/var/lib/lbftp/servers"
-KEPT: Final = 20
 RESTORE: Final = "restore"
 LOCK: Final = "lock"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,199}")
-_LOCK_FILE: Final = "/run/lbftp-servers.lock"
 # All waits of one program and of its way back; the machine's own `timeout` stops it later than that.
 SECONDS: Final = 600
 
@@ -98,12 +96,12 @@ former() {
   [ "$now" = "$3" ] && return 0
   [ "$now" = "$4" ] || { echo "$2 was changed by somebody meanwhile: it is left as it is"; return 1; }
   if [ "$3" = absent ]; then rm -f "$2"; return; fi
-  place=$(readlink -f "$2") && new=$(mktemp "${place%/*}/.lbftp.XXXXXX") || return 1
+  place=$(readlink -f "$2") && new=$(mktemp "${place%/*}/NEW_FILEXXXXXX") || return 1
   if cp -p "$here/files/$1" "$new" && sync "$new" && mv -f "$new" "$place"; then :
   else rm -f "$new"; cp -p "$here/files/$1" "$place" || return 1; fi
   if command -v restorecon >/dev/null; then restorecon "$place"; fi
 }
-"""
+""".replace("NEW_FILE", NEW_FILE)
 
 
 def judge(found: ServerKeys, token: str) -> str:
@@ -112,7 +110,7 @@ def judge(found: ServerKeys, token: str) -> str:
 
 
 def set_keys(found: ServerKeys, name: str, token: str) -> str:
-    """The program that sets them. `name` is that of the folder with the way back, below HOME."""
+    """The program that sets them. `name` is that of the folder with the way back, below SERVERS."""
     folder = _folder(name)
     bodies = {LOCK: _locked(), **_judged(found.keys), KEEP: _keep(found, folder)}
     bodies |= {write_id(e.path): _write(e) for e in texts(found.keys).values()}
@@ -120,7 +118,8 @@ def set_keys(found: ServerKeys, name: str, token: str) -> str:
     bodies[LISTEN] = "\n".join(
         [*(f"{_awaited(keys)} || return 1" for keys in found.keys), f'echo set >"{folder}/state"']
     )
-    return program(bodies, token, before=f"{_WORDS}{_WORK}{_UNDO.format(folder=folder, restore=RESTORE)}")
+    undo = _UNDO.format(folder=folder, restore=RESTORE, mark=STEP_MARK)
+    return program(bodies, token, before=f"{_WORDS}{_WORK}{undo}")
 
 
 def put_back(name: str, token: str) -> str:
@@ -163,9 +162,9 @@ undo() {{
   trap - EXIT
   rm -rf "$work"
   if [ "$code" -eq 0 ] || [ "$(cat "{folder}/state" 2>/dev/null)" != begun ]; then exit "$code"; fi
-  printf '@lbftp %s start %s\n' "$token" {restore}
+  printf '{mark} %s start %s\n' "$token" {restore}
   sh "{folder}/{restore}" 2>&1; result=$?
-  printf '@lbftp %s end %s %s\n' "$token" {restore} "$result"
+  printf '{mark} %s end %s %s\n' "$token" {restore} "$result"
   exit 3
 }}
 trap undo EXIT
@@ -177,12 +176,12 @@ def _folder(name: str) -> str:
     """The folder, in which nothing has to be quoted. ValueError for a name that is none."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name[:40]!r} is not a name")
-    return f"{HOME}/{name}"
+    return f"{SERVERS}/{name}"
 
 
 def _locked() -> str:
     """The lock is this program's until it ends, whatever it starts."""
-    return f"""exec 9>{_LOCK_FILE}
+    return f"""exec 9>{SERVERS_LOCK}
 flock -w 180 9 && return 0
 echo "another program of lbftp's works on this server still"
 return 1"""
@@ -237,7 +236,7 @@ def _keep(found: ServerKeys, folder: str) -> str:
             *(f"[ {_digest(e)} = {_before(e)} ] || {{ {_changed(e)} }} &&" for e in edits),
             *copies,
             f'put "$folder/{RESTORE}" {shlex.quote(_restore(found, edits))} 0700 && echo begun >"$folder/state" &&',
-            f'ls -1dt {HOME}/*/ | tail -n +{KEPT + 1} | while read -r old; do rm -rf "$old"; done',
+            f'ls -1dt {SERVERS}/*/ | tail -n +{SERVERS_KEPT + 1} | while read -r old; do rm -rf "$old"; done',
         ]
     )
 

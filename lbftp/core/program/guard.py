@@ -3,12 +3,7 @@
 Before the first change a checkpoint is armed with so many seconds. While they run, a watcher on the router waits; when
 they are over, or when the router boots meanwhile, it runs the checkpoint's `restore` until that succeeds. Time is the
 router's uptime, so that a wrong clock changes nothing (proc(5), /proc/uptime). Confirming, extending and putting back
-take the same lock (flock(1)), so that one of them wins and the others see it.
-
-    /var/lib/lbftp/owner            who works on this router now: MANAGER RUN BOOT UPTIME
-    /var/lib/lbftp/guard/armed      the checkpoint's name while it waits for its confirmation
-    /var/lib/lbftp/guard/deadline   seconds of uptime
-    /var/lib/lbftp/guard/restored   the name of the last one that was put back
+take the same lock (flock(1)), so that one of them wins and the others see it. Its files: see `lbftp.core.ours`.
 """
 
 from __future__ import annotations
@@ -18,15 +13,21 @@ import shlex
 from dataclasses import dataclass
 from typing import Final
 
+from lbftp.core.ours import (
+    CHECKPOINTS,
+    GUARD,
+    GUARD_UNIT_FILE,
+    HOME,
+    JOURNAL_TAG,
+    OWNED,
+    OWNER,
+    ROLL_BACK,
+    WANTS,
+    WATCH_UNIT,
+)
 from lbftp.core.program import roll_back
-from lbftp.core.program.roll_back import ROLL_BACK
 from lbftp.core.program.shell import argv, program
 
-HOME: Final = roll_back.HOME
-UNIT: Final = "lbftp-guard.service"
-UNIT_PATH: Final = f"/etc/systemd/system/{UNIT}"
-# What `systemctl enable` makes, without its reload of all units: the next boot is soon enough.
-_WANTS: Final = "/etc/systemd/system/multi-user.target.wants"
 # An owner who has not been heard of for so long, and has nothing armed, is gone.
 STALE_SECONDS: Final = 900
 # Exit codes: the guard has put it back already; somebody else works on this router.
@@ -36,10 +37,10 @@ TAKEN: Final = 5
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,99}")
 
 _WATCH: Final = f"""#!/bin/sh
-# lbftp owns this file: the guard of a change that was not confirmed yet. `watch now` puts it back at once.
+# {OWNED} file: the guard of a change that was not confirmed yet. `watch now` puts it back at once.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
-cd {HOME}/guard || exit 1
-say() {{ echo "$1"; logger -t lbftp -- "$1" 2>/dev/null || :; }}
+cd {GUARD} || exit 1
+say() {{ echo "$1"; logger -t {JOURNAL_TAG} -- "$1" 2>/dev/null || :; }}
 # Once a second, so without a process of its own.
 early() {{ read -r now _ </proc/uptime && read -r end <deadline && [ "${{now%%.*}}" -lt "$end" ]; }}
 if [ "${{1:-}}" != now ]; then
@@ -52,36 +53,36 @@ while [ -e armed ]; do
   [ -e armed ] || exit 0
   name=$(cat armed)
   say "guard: $name was not confirmed in time, putting back what was there"
-  if sh "{HOME}/checkpoints/$name/restore" >restored.log 2>&1; then
-    mv armed restored && rm -f {HOME}/owner
+  if sh "{CHECKPOINTS}/$name/restore" >restored.log 2>&1; then
+    mv armed restored && rm -f {OWNER}
     say "guard: what was there before $name is back"
     exit 0
   fi
   say "guard: $name cannot be put back yet, trying again: $(tail -n 1 restored.log)"
   flock -u 9
   tries=$((tries + 1))
-  [ "$tries" -lt 60 ] || {{ say "guard: giving up on $name, run {HOME}/checkpoints/$name/restore"; exit 1; }}
+  [ "$tries" -lt 60 ] || {{ say "guard: giving up on $name, run {CHECKPOINTS}/$name/restore"; exit 1; }}
   sleep 5
 done
 """
 
-_BOOT: Final = f"""# lbftp owns this file: a change that was not confirmed before a boot is put back after it.
+_BOOT: Final = f"""# {OWNED} file: a change that was not confirmed before a boot is put back after it.
 [Unit]
 Description=Put back what lbftp changed and nobody confirmed
-ConditionPathExists={HOME}/guard/armed
+ConditionPathExists={GUARD}/armed
 After=systemd-modules-load.service systemd-sysctl.service netfilter-persistent.service iptables.service
 After=ip6tables.service nftables.service keepalived.service
 
 [Service]
 Type=oneshot
-ExecStart=/bin/sh {HOME}/guard/watch now
+ExecStart=/bin/sh {GUARD}/watch now
 
 [Install]
 WantedBy=multi-user.target
 """
 
 _LIBRARY: Final = f"""
-guard={HOME}/guard
+guard={GUARD}
 seconds() {{ read -r now _ </proc/uptime; echo "${{now%%.*}}"; }}
 locked() {{ exec 9>"$guard/lock" && flock -w 60 9; }}
 
@@ -90,8 +91,8 @@ locked() {{ exec 9>"$guard/lock" && flock -w 60 9; }}
 take() {{
   mkdir -p "$guard" && chmod 0700 {HOME} && locked || return 1
   boot=$(cat /proc/sys/kernel/random/boot_id)
-  if [ -e {HOME}/owner ]; then
-    read -r owner run then since <{HOME}/owner
+  if [ -e {OWNER} ]; then
+    read -r owner run then since <{OWNER}
     age=$(($(seconds) - ${{since:-0}}))
     alive=
     if [ -e "$guard/armed" ] || {{ [ "$owner" != "$1" ] && [ "$age" -lt {STALE_SECONDS} ]; }}; then alive=yes; fi
@@ -100,12 +101,12 @@ take() {{
       return {TAKEN}
     fi
   fi
-  printf '%s %s %s %s\\n' "$1" "$2" "$boot" "$(seconds)" >{HOME}/owner.new && mv -f {HOME}/owner.new {HOME}/owner
+  printf '%s %s %s %s\\n' "$1" "$2" "$boot" "$(seconds)" >{OWNER}.new && mv -f {OWNER}.new {OWNER}
 }}
 
 # mine OWNER RUN: still ours.
 mine() {{
-  if [ -e {HOME}/owner ]; then read -r owner run _ <{HOME}/owner; else owner= run=; fi
+  if [ -e {OWNER} ]; then read -r owner run _ <{OWNER}; else owner= run=; fi
   [ "$owner $run" = "$1 $2" ] && return 0
   echo "this router is no longer held by run $2${{owner:+, but by $owner (run $run)}}"
   return {TAKEN}
@@ -114,7 +115,7 @@ mine() {{
 # give_up OWNER RUN: nothing was begun here.
 give_up() {{
   locked || return 1
-  if mine "$1" "$2" >/dev/null && [ ! -e "$guard/armed" ]; then rm -f {HOME}/owner; fi
+  if mine "$1" "$2" >/dev/null && [ ! -e "$guard/armed" ]; then rm -f {OWNER}; fi
 }}
 
 # arm NAME SECONDS
@@ -125,8 +126,8 @@ arm() {{
     mv -f "$guard/armed.new" "$guard/armed" && sync -f "$guard" || return 1
   exec 9>&-
   if [ -d /run/systemd/system ]; then
-    systemctl stop -q lbftp-guard-watch.service 2>/dev/null
-    systemd-run -q --collect --unit=lbftp-guard-watch /bin/sh "$guard/watch"
+    systemctl stop -q {WATCH_UNIT}.service 2>/dev/null
+    systemd-run -q --collect --unit={WATCH_UNIT} /bin/sh "$guard/watch"
   else
     setsid /bin/sh "$guard/watch" >/dev/null 2>&1 </dev/null &
   fi
@@ -140,7 +141,7 @@ extend() {{
 }}
 
 armed() {{
-  if [ -e {HOME}/checkpoints/"$1"/restored ]; then
+  if [ -e {CHECKPOINTS}/"$1"/restored ]; then
     echo "what was there before $1 has been put back on this router"
     return 1
   fi
@@ -156,30 +157,30 @@ armed() {{
 # confirm NAME: the change stays. A second time is the same as once.
 confirm() {{
   locked || return 1
-  if [ "$(cat "$guard/restored" 2>/dev/null)" = "$1" ] || [ -e {HOME}/checkpoints/"$1"/restored ]; then
+  if [ "$(cat "$guard/restored" 2>/dev/null)" = "$1" ] || [ -e {CHECKPOINTS}/"$1"/restored ]; then
     armed "$1"
     return {PUT_BACK}
   fi
   if [ "$(cat "$guard/armed" 2>/dev/null)" = "$1" ]; then
-    touch {HOME}/checkpoints/"$1"/confirmed 2>/dev/null || :
+    touch {CHECKPOINTS}/"$1"/confirmed 2>/dev/null || :
     rm -f "$guard/armed"; sync -f "$guard"
   fi
-  rm -f {HOME}/owner
+  rm -f {OWNER}
   exec 9>&-
-  if [ -d /run/systemd/system ]; then systemctl stop -q lbftp-guard-watch.service 2>/dev/null; fi
-  logger -t lbftp -- "guard: $1 is confirmed" 2>/dev/null || :
+  if [ -d /run/systemd/system ]; then systemctl stop -q {WATCH_UNIT}.service 2>/dev/null; fi
+  logger -t {JOURNAL_TAG} -- "guard: $1 is confirmed" 2>/dev/null || :
 }}
 
 # put_back NAME: at once, and only once. Where there is no such checkpoint nothing was begun.
 put_back() {{
-  if [ ! -e {HOME}/checkpoints/"$1"/restore ]; then
+  if [ ! -e {CHECKPOINTS}/"$1"/restore ]; then
     # The disk may have been too full for a way back: the router was ours nevertheless.
-    if read -r _ run _ <{HOME}/owner && [ "${{1#run-"$run"-}}" != "$1" ]; then rm -f {HOME}/owner; fi 2>/dev/null
+    if read -r _ run _ <{OWNER} && [ "${{1#run-"$run"-}}" != "$1" ]; then rm -f {OWNER}; fi 2>/dev/null
     echo "nothing was changed here"
     return 0
   fi
   if [ "$(cat "$guard/restored" 2>/dev/null)" = "$1" ]; then echo "put back already"; return 0; fi
-  if [ ! -e "$guard/armed" ]; then sh {HOME}/checkpoints/"$1"/restore && rm -f {HOME}/owner; return; fi
+  if [ ! -e "$guard/armed" ]; then sh {CHECKPOINTS}/"$1"/restore && rm -f {OWNER}; return; fi
   [ "$(cat "$guard/armed")" = "$1" ] || {{ armed "$1"; return 1; }}
   /bin/sh "$guard/watch" now && [ ! -e "$guard/armed" ]
 }}
@@ -219,11 +220,12 @@ def take(hold: Hold) -> str:
 def arm(hold: Hold) -> str:
     """The body of the step that starts the guard. What a boot needs is there before anything is armed."""
     return f"""{_LIBRARY}
-{argv("put", f"{HOME}/guard/watch", _WATCH, "0700")} &&
+{argv("put", f"{GUARD}/watch", _WATCH, "0700")} &&
   {argv("put", ROLL_BACK, roll_back.PROGRAM, "0700")} || return 1
 if [ -d /run/systemd/system ]; then
-  [ "$(cat {UNIT_PATH} 2>/dev/null)" = {shlex.quote(_BOOT.rstrip())} ] || {argv("put", UNIT_PATH, _BOOT)} || return 1
-  mkdir -p {_WANTS} && ln -sf {UNIT_PATH} {_WANTS}/ || return 1
+  [ "$(cat {GUARD_UNIT_FILE} 2>/dev/null)" = {shlex.quote(_BOOT.rstrip())} ] ||
+    {argv("put", GUARD_UNIT_FILE, _BOOT)} || return 1
+  mkdir -p {WANTS} && ln -sf {GUARD_UNIT_FILE} {WANTS}/ || return 1
 fi
 {argv("arm", hold.checkpoint, hold.seconds)}"""
 
@@ -265,13 +267,13 @@ def put_back(checkpoint: str, token: str) -> str:
 
 
 STATUS: Final = f"""
-guard={HOME}/guard
+guard={GUARD}
 read -r now _ </proc/uptime
 deadline=$(cat "$guard/deadline" 2>/dev/null || echo 0)
 printf 'armed %s\\n' "$(cat "$guard/armed" 2>/dev/null)"
 printf 'left %s\\n' "$((deadline - ${{now%%.*}}))"
 printf 'restored %s\\n' "$(cat "$guard/restored" 2>/dev/null)"
-printf 'owner %s\\n' "$(cat {HOME}/owner 2>/dev/null)"
+printf 'owner %s\\n' "$(cat {OWNER} 2>/dev/null)"
 """
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from lbftp.core.program.roll_back import HOME
+from lbftp.core.ours import CHECKPOINTS
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,99}")
 
@@ -17,7 +17,7 @@ def read_program(names: Sequence[str]) -> str:
         raise ValueError(f"{bad[0][:40]!r} is not a name")
     words = " ".join(names)
     each = f'for name in {words}; do [ ! -e "$name/record" ] ||'
-    return f"""cd {HOME}/checkpoints || exit 0
+    return f"""cd {CHECKPOINTS} || exit 0
 {each} echo "$(wc -c <"$name/record") $name"; done
 echo
 {each} cat "$name/record"; done

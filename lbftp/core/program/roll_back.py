@@ -1,7 +1,7 @@
 """Rolling a router back by one command on its own console: past every confirmed change down to a checkpoint.
 
-    sh /var/lib/lbftp/roll-back               which checkpoints there are
-    sh /var/lib/lbftp/roll-back NAME          back to what was there before NAME, the newest change first
+    sh ROLL_BACK               which checkpoints there are
+    sh ROLL_BACK NAME          back to what was there before NAME, the newest change first
 
 It needs neither manager nor network. Changes of other clusters in between, and files that somebody changed since, are
 refused and not overwritten; what was put back before is passed over, so that twice is the same as once.
@@ -11,23 +11,19 @@ from __future__ import annotations
 
 from typing import Final
 
-HOME: Final = "/var/lib/lbftp"
-ROLL_BACK: Final = f"{HOME}/roll-back"
+from lbftp.core.observe.checkpoints import CHECKPOINT_STATE
+from lbftp.core.ours import CHECKPOINTS, GUARD, JOURNAL_TAG, OWNED, ROLL_BACK
 
 PROGRAM: Final = rf"""#!/bin/sh
-# lbftp owns this file. `sh {ROLL_BACK} NAME` puts this router back to what was there before the checkpoint NAME.
+# {OWNED} file. `sh {ROLL_BACK} NAME` puts this router back to what was there before the checkpoint NAME.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
-cd {HOME}/checkpoints || exit 1
-say() {{ echo "$1"; logger -t lbftp -- "roll-back: $1" 2>/dev/null || :; }}
+cd {CHECKPOINTS} || exit 1
+say() {{ echo "$1"; logger -t {JOURNAL_TAG} -- "roll-back: $1" 2>/dev/null || :; }}
 refuse() {{ say "$1"; exit 1; }}
 digest() {{ if [ -e "$1" ]; then sum=$(sha256sum <"$1") && printf %s "${{sum%% *}}"; else printf absent; fi; }}
 cluster() {{ sed -n 's/^{{"cluster": "\([^"]*\)".*/\1/p' "$1/record" 2>/dev/null; }}
-state() {{
-  if [ -e "$1/restored" ]; then echo restored
-  elif [ "$(cat ../guard/armed 2>/dev/null)" = "$1" ]; then echo waits
-  elif [ -e "$1/confirmed" ]; then echo applied
-  else echo left; fi
-}}
+{CHECKPOINT_STATE}
+state() {{ checkpoint_state "$1"; echo "$state"; }}
 # NUMBER NAME of every checkpoint, the newest first.
 newest_first() {{
   for place in */; do
@@ -44,12 +40,12 @@ if [ "$#" -ne 1 ] || [ ! -e "$1/number" ]; then
   exit 2
 fi
 
-exec 9>../guard/lock
+exec 9>{GUARD}/lock
 flock -w 60 9 || refuse "somebody else works on this router: try again"
-waiting=$(cat ../guard/armed 2>/dev/null)
+waiting=$(cat {GUARD}/armed 2>/dev/null)
 if [ "$waiting" = "$1" ]; then
   exec 9>&-
-  exec sh ../guard/watch now
+  exec sh {GUARD}/watch now
 fi
 [ -z "$waiting" ] || refuse "$waiting waits for its confirmation: put that back first: sh {ROLL_BACK} $waiting"
 [ "$(state "$1")" != restored ] || {{ say "what was there before $1 is back already"; exit 0; }}
@@ -72,7 +68,7 @@ for name in $(newest_first | while read -r number name; do [ "$number" -lt "$cho
 done
 for name in $back; do
   say "putting back what was there before $name"
-  sh "{HOME}/checkpoints/$name/restore" || refuse "$name could not be put back wholly: try again"
+  sh "{CHECKPOINTS}/$name/restore" || refuse "$name could not be put back wholly: try again"
 done
 say "this router is as it was before $1"
 """

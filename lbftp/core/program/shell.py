@@ -2,7 +2,7 @@
 
 A program streams one mark a line while it runs, so that progress is seen as it happens:
 
-    @lbftp TOKEN start STEP        @lbftp TOKEN end STEP CODE
+    STEP_MARK TOKEN start STEP        STEP_MARK TOKEN end STEP CODE
 
 TOKEN is the caller's secret for this one program, so that nothing a command prints can pass for a mark. A program
 goes on when the connection is cut (SIGPIPE and SIGHUP are ignored), and stops at the first step that fails.
@@ -16,11 +16,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from lbftp.core.ours import NEW_FILE, STEP_MARK
+
 # Exit codes of our own; others are those of the command that failed.
 STEP_FAILED: Final = 3
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9]{8,64}")
-_MARK: Final = re.compile(r"@lbftp (\S+) (start|end) (\S+)(?: (\d+))?")
+_MARK: Final = re.compile(STEP_MARK + r" (\S+) (start|end) (\S+)(?: (\d+))?")
 
 PRELUDE: Final = r"""
 set -u
@@ -34,7 +36,7 @@ digest() { if [ -e "$1" ]; then sum=$(sha256sum <"$1") && printf %s "${sum%% *}"
 # put PATH CONTENT [MODE]: a new file beside it, with its owner and mode, then one rename. A link stays a link.
 put() {
   mkdir -p "${1%/*}" || return 1
-  place=$(readlink -f "$1") && new=$(mktemp "${place%/*}/.lbftp.XXXXXX") || return 1
+  place=$(readlink -f "$1") && new=$(mktemp "${place%/*}/NEW_FILEXXXXXX") || return 1
   if [ -e "$place" ]; then cp -p "$place" "$new"; else chmod "${3:-0644}" "$new"; fi &&
     printf %s "$2" >"$new" && sync "$new" && mv -f "$new" "$place" || { rm -f "$new"; return 1; }
   if command -v restorecon >/dev/null; then restorecon "$place"; fi
@@ -108,20 +110,20 @@ again() {
 reload() {
   if systemctl is-active -q keepalived; then systemctl reload keepalived; else systemctl start keepalived; fi
 }
-"""
+""".replace("NEW_FILE", NEW_FILE)
 
 # free and release are no more than that until a guard gives them a meaning (program/guard.py).
 _RUNNER: Final = r"""
 free() { :; }
 release() { :; }
 step() {
-  printf '@lbftp %s start %s\n' "$token" "$1"
+  printf 'STEP_MARK %s start %s\n' "$token" "$1"
   free 2>&1 && "$2" </dev/null 2>&1; code=$?
   release
-  printf '@lbftp %s end %s %s\n' "$token" "$1" "$code"
+  printf 'STEP_MARK %s end %s %s\n' "$token" "$1" "$code"
   [ "$code" -eq 0 ] || exit 3
 }
-"""
+""".replace("STEP_MARK", STEP_MARK)
 
 
 @dataclass(frozen=True, slots=True)

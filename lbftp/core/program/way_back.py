@@ -6,16 +6,12 @@ import shlex
 from collections.abc import Sequence
 from typing import Final
 
+from lbftp.core.ours import CHECKPOINTS, CHECKPOINTS_KEPT, GUARD_UNIT_FILE, JOURNAL_TAG, NEW_FILE
 from lbftp.core.program import guard
 from lbftp.core.program.actions import UNDO
 from lbftp.core.program.guard import Hold
 from lbftp.core.program.shell import PRELUDE, argv, program
 from lbftp.core.steps import Step, sha256
-
-CHECKPOINTS: Final = "/var/lib/lbftp/checkpoints"
-
-
-KEPT: Final = 20
 
 
 def checkpoint(run: str, steps: Sequence[Step], token: str, hold: Hold | None = None, record: str = "") -> str:
@@ -37,7 +33,7 @@ last=$(cat {CHECKPOINTS}/*/number 2>/dev/null | sort -n | tail -n 1) &&
 echo "$((${{last:-0}} + 1))" >"$folder/number" &&
 for place in {CHECKPOINTS}/*/; do
   printf '%s %s\n' "$(cat "$place/number" 2>/dev/null || echo 0)" "$place"
-done | sort -rn | tail -n +{KEPT + 1} | while read -r _ old; do rm -rf "$old"; done
+done | sort -rn | tail -n +{CHECKPOINTS_KEPT + 1} | while read -r _ old; do rm -rf "$old"; done
 """
     if hold is None:
         return program({"checkpoint": body}, token)
@@ -57,7 +53,7 @@ def restore(steps: Sequence[Step]) -> str:
 
 def _swept(steps: Sequence[Step]) -> list[str]:
     """What a boot broke off leaves new files under the names that `put` gives them, which nobody else uses."""
-    paths = {guard.UNIT_PATH, *(s.params["path"] for s in steps if s.kind in {"write-file", "remove-file"})}
+    paths = {GUARD_UNIT_FILE, *(s.params["path"] for s in steps if s.kind in {"write-file", "remove-file"})}
     return [argv("sweep", path) for path in sorted(paths)]
 
 
@@ -65,22 +61,22 @@ def _swept(steps: Sequence[Step]) -> list[str]:
 _BEGIN: Final = """
 case $0 in */restore) here=${0%/*} ;; *) here=/nonexistent ;; esac
 name=${here##*/}
-say() { echo "$1"; logger -t lbftp -- "$name: $1" 2>/dev/null || :; }
-[ ! -e "$here/number" ] || logger -t lbftp -- "$name: putting back what was there before" 2>/dev/null || :
+say() { echo "$1"; logger -t JOURNAL_TAG -- "$name: $1" 2>/dev/null || :; }
+[ ! -e "$here/number" ] || logger -t JOURNAL_TAG -- "$name: putting back what was there before" 2>/dev/null || :
 failed=0
-sweep() { place=$(readlink -f "$1") && rm -f "${place%/*}"/.lbftp.??????; }
-"""
+sweep() { place=$(readlink -f "$1") && rm -f "${place%/*}"/NEW_FILE??????; }
+""".replace("JOURNAL_TAG", JOURNAL_TAG).replace("NEW_FILE", NEW_FILE)
 _END: Final = """
 [ -e "$here/number" ] || exit "$failed"
 if [ "$failed" -eq 0 ]; then
   touch "$here/restored" 2>/dev/null || :
   rm -f "$here/confirmed"
-  logger -t lbftp -- "$name: what was there before is back" 2>/dev/null || :
+  logger -t JOURNAL_TAG -- "$name: what was there before is back" 2>/dev/null || :
 else
-  logger -t lbftp -- "$name: not everything could be put back" 2>/dev/null || :
+  logger -t JOURNAL_TAG -- "$name: not everything could be put back" 2>/dev/null || :
 fi
 exit "$failed"
-"""
+""".replace("JOURNAL_TAG", JOURNAL_TAG)
 
 
 def _digests(steps: Sequence[Step]) -> str:

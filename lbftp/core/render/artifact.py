@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from lbftp.core.observe.iptables import Rule
+from lbftp.core.ours import OWNED
 from lbftp.core.spec import Family
 
 # run: the running system; join: what may only follow once both routers run the rest; persist: what a boot reads.
@@ -14,7 +15,7 @@ Phase = Literal["run", "join", "persist"]
 FileKind = Literal["keepalived", "script", "modprobe", "module", "sysctl", "nft", "nft-include"]
 
 HEADER: Final = (
-    "# lbftp owns this file. Change the cluster on the site instead: compliance puts edits made here back.",
+    f"# {OWNED} file. Change the cluster on the site instead: compliance puts edits made here back.",
     "# Cluster: {name} (on the site: Clusters, {name}; on the command line: manage.py lbftp status {name})",
 )
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lbftp.core.observe.ipvs import Destination, Service, fwmark
-from lbftp.core.observe.keepalived import INCLUDE_DIR
 from lbftp.core.observe.observed import Firewall, Observed
-from lbftp.core.observe.program import MODPROBE_FILE, MODULE_FILE, SYSCTL_FILE
+from lbftp.core.ours import INCLUDE_DIR, MODPROBE_FILE, MODULE_FILE, SYSCTL_FILE
 from lbftp.core.render import ftp_check, iptables, keepalived, kernel, nftables
 from lbftp.core.render.artifact import OwnChain, OwnFile
 from lbftp.core.spec import ClusterSpec, Family, RouterSpec, Side

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from lbftp.core.observe.keepalived import INCLUDE_DIR
+from lbftp.core.ours import ANONYMOUS_ADDRESS, INCLUDE_DIR, check_account
 from lbftp.core.render.artifact import header
 from lbftp.core.spec import cluster_name
 
 _BODY: Final = r"""
 # CHECK ADDRESS PORT: 0 if the FTP server there lets the account in. Account: two lines, user and password.
-account=/etc/lbftp/check-{name}
-user=anonymous password=lbftp@localhost known=
+account={account}
+user=anonymous password={password} known=
 if [ -r "$account" ]; then
   known=yes
   {{ IFS= read -r user; IFS= read -r password; }} <"$account"
@@ -55,4 +55,6 @@ def script_path(cluster: str) -> str:
 
 def script(cluster: str) -> str:
     """The script's text."""
-    return "\n".join(["#!/bin/bash", *header(cluster)]) + _BODY.format(name=cluster_name(cluster))
+    return "\n".join(["#!/bin/bash", *header(cluster)]) + _BODY.format(
+        account=check_account(cluster_name(cluster)), password=ANONYMOUS_ADDRESS
+    )

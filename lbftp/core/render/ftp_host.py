@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
+from lbftp.core import ours
 from lbftp.core.render.ftpd_parts import ConfigFile, header
 from lbftp.core.spec import ClusterSpec, cluster_name
 
@@ -62,9 +63,9 @@ def _nat(spec: ClusterSpec) -> Host:
 def _direct(spec: ClusterSpec) -> Host:
     name = cluster_name(spec.name)
     files = [
-        ConfigFile(f"/etc/sysctl.d/lbftp-{name}.conf", (*header(spec), *_sysctls(spec))),
+        ConfigFile(ours.server_sysctl_file(name), (*header(spec), *_sysctls(spec))),
         *_modules(spec, name),
-        ConfigFile(f"/etc/systemd/system/lbftp-{name}-vip.service", (*header(spec), *_unit(spec))),
+        ConfigFile(ours.server_unit_file(name), (*header(spec), *_unit(spec))),
     ]
     return Host(
         tuple(_now(spec, name)),
@@ -81,9 +82,9 @@ def _now(spec: ClusterSpec, name: str) -> Iterator[str]:
     if spec.forwarding == "TUN":
         yield from (f"modprobe {_TUNNELS[side.family][0]}" for side in spec.sides)
     if spec.vip is not None:
-        yield f"sysctl -p /etc/sysctl.d/lbftp-{name}.conf"
+        yield f"sysctl -p {ours.server_sysctl_file(name)}"
     yield "systemctl daemon-reload"
-    yield f"systemctl enable --now lbftp-{name}-vip.service"
+    yield f"systemctl enable --now {ours.server_unit(name)}"
 
 
 def _sysctls(spec: ClusterSpec) -> Iterator[str]:
@@ -101,7 +102,7 @@ def _sysctls(spec: ClusterSpec) -> Iterator[str]:
 def _modules(spec: ClusterSpec, name: str) -> Iterator[ConfigFile]:
     if spec.forwarding == "TUN":
         lines = (*header(spec), *(_TUNNELS[side.family][0] for side in spec.sides))
-        yield ConfigFile(f"/etc/modules-load.d/lbftp-{name}.conf", lines)
+        yield ConfigFile(ours.server_module_file(name), lines)
 
 
 def _unit(spec: ClusterSpec) -> Iterator[str]:

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from lbftp.core.observe.iptables import ENDS, Chain, Rule, Ruleset, rule
+from lbftp.core.ours import CHAIN_PREFIX
 from lbftp.core.promise import data_ports
 from lbftp.core.render.accepts import Place, accepts, as_iptables, inside, marked_ports, side_of
 from lbftp.core.render.artifact import OwnChain
 from lbftp.core.spec import ClusterSpec, Family, RouterSpec, Side, cluster_name
 
-PREFIX: Final = "LBFTP-"
 # The order in which tables are loaded: marks last, so that nothing is forwarded before it may pass the filter.
 TABLES: Final = ("nat", "filter", "mangle")
 BUILTIN: Final = {
@@ -31,7 +31,7 @@ SUFFIXES: Final = ("", *PLACES.values())
 
 def own_name(cluster: str, suffix: str = "") -> str:
     """The chain's name: 28 characters at most (iptables(8)), of which a cluster's name takes up to 16."""
-    return f"{PREFIX}{cluster_name(cluster)}{suffix}"
+    return f"{CHAIN_PREFIX}{cluster_name(cluster)}{suffix}"
 
 
 def chains(spec: ClusterSpec, router: RouterSpec, running: Ruleset, family: Family = 4) -> tuple[OwnChain, ...]:

@@ -3,9 +3,11 @@
 keepalived.conf(5); the guide's section on FTP. No `protocol` in a fwmark service (keepalived -t complains), no port on
 a real server (passive data would be sent to it), checks name their port.
 
-    lbftp.d/CLUSTER.conf            services, and the VRRP instance of the cluster's own VIP
-    lbftp.d/GROUP.group.conf        the pair: what moves together, and the internal floating address
-    lbftp.d/GROUP.group.d/CLUSTER   one line, which makes the cluster's instance a member of the group
+In our folder (`ours.INCLUDE_DIR`):
+
+    CLUSTER.conf            services, and the VRRP instance of the cluster's own VIP
+    GROUP.group.conf        the pair: what moves together, and the internal floating address
+    GROUP.group.d/CLUSTER   one line, which makes the cluster's instance a member of the group
 
 A group's file is the same whichever of its clusters renders it, so clusters come and go without touching each other.
 IPv6 addresses ride with the IPv4 instance (`virtual_ipaddress_excluded`); a cluster without IPv4 has one of IPv6.
@@ -16,7 +18,8 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import Final
 
-from lbftp.core.observe.keepalived import INCLUDE_DIR, promised
+from lbftp.core.observe.keepalived import promised
+from lbftp.core.ours import INCLUDE_DIR, OWNED, internal_instance, public_instance, sync_group
 from lbftp.core.render.artifact import header
 from lbftp.core.render.ftp_check import script_path
 from lbftp.core.spec import ClusterSpec, Family, RealServerSpec, RouterSpec, Side, cluster_name
@@ -69,12 +72,12 @@ def text(spec: ClusterSpec, router: RouterSpec) -> str:
 
 
 def _group_text(spec: ClusterSpec, router: RouterSpec) -> str:
-    name = f"lbftp_{spec.group}"
-    internal = f"{name}_internal"
+    name = sync_group(spec.group)
+    internal = internal_instance(spec.group)
     floating = [a for a in (spec.floating, spec.floating6) if a is not None]
     members = _block("group", [internal, f"include {INCLUDE_DIR}/{spec.group}.group.d/*"])
     lines = [
-        "# lbftp owns this file. Change the clusters of this group on the site instead.",
+        f"# {OWNED} file. Change the clusters of this group on the site instead.",
         f"# Group: {spec.group} (its clusters are the files in {spec.group}.group.d)",
         "",
         *_sync_daemon(spec, router, internal),
@@ -86,7 +89,7 @@ def _group_text(spec: ClusterSpec, router: RouterSpec) -> str:
 
 
 def _public(spec: ClusterSpec) -> str:
-    return f"lbftp_{spec.name}_public"
+    return public_instance(spec.name)
 
 
 def _sync_daemon(spec: ClusterSpec, router: RouterSpec, instance: str) -> list[str]:

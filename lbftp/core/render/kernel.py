@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from lbftp.core.observe.program import MODPROBE_FILE, MODULE_FILE, SYSCTL_FILE
+from lbftp.core.ours import MODPROBE_FILE, MODULE_FILE, OWNED, SYSCTL_FILE
 from lbftp.core.spec import ClusterSpec
 
 HELPER: Final = "ip_vs_ftp"
@@ -56,9 +56,7 @@ def modprobe_file(spec: ClusterSpec, existing: str | None) -> str | None:
     recorded, ports = _recorded(spec, existing), helper_ports(spec, existing)
     if existing is None and ports in {(), DEFAULT_PORTS}:
         return None
-    lines = [
-        "# lbftp owns this file: control ports that the FTP helper of IPVS watches, for all clusters of the router."
-    ]
+    lines = [f"# {OWNED} file: control ports that the FTP helper of IPVS watches, for all clusters of the router."]
     lines += [f"# cluster {name}: {','.join(map(str, recorded[name]))}" for name in sorted(recorded)]
     return "\n".join([*lines, f"options {HELPER} ports={','.join(map(str, ports or DEFAULT_PORTS))}"]) + "\n"
 
@@ -74,7 +72,7 @@ def module_file(existing: str | None) -> str:
 def sysctl_file(spec: ClusterSpec, existing: str | None) -> str:
     """The settings of this cluster and those that are there for others."""
     settings = {**dict(_SETTING.findall(existing or "")), **dict(sysctls(spec))}
-    lines = ["# lbftp owns this file: FTP clusters behind IPVS with NAT need forwarding."]
+    lines = [f"# {OWNED} file: FTP clusters behind IPVS with NAT need forwarding."]
     return "\n".join([*lines, *(f"{key} = {settings[key]}" for key in sorted(settings))]) + "\n"
 
 

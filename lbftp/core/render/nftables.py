@@ -1,4 +1,4 @@
-"""Our own table of nftables for a cluster on a router: `table inet lbftp-NAME`, both IP versions in one.
+"""Our own table of nftables for a cluster on a router: one of the family inet, both IP versions in one.
 
 Sources: nft(8). A nat chain in an inet table needs Linux 5.2. The table marks and lets active mode out. It cannot make
 room in others' filters, because a packet has to pass every base chain of a hook: see `foreign_drops`.
@@ -13,6 +13,7 @@ from ipaddress import ip_network
 from typing import Any, Final
 
 from lbftp.core.observe.nftables import NftChain, NftRule, NftRuleset, NftTable, Statement, rule
+from lbftp.core.ours import OWNED, TABLE_PREFIX
 from lbftp.core.promise import data_ports
 from lbftp.core.render import nft_foreign
 from lbftp.core.render.accepts import accepts, inside, marked_ports
@@ -20,12 +21,11 @@ from lbftp.core.render.artifact import header
 from lbftp.core.render.nft_words import table_text
 from lbftp.core.spec import ClusterSpec, RouterSpec, Side, cluster_name
 
-PREFIX: Final = "lbftp-"
 FAMILY: Final = "inet"
 FOLDER: Final = "/etc/nftables.d"
 # What nftables.service reads, by platform.
 MAIN: Final = {"debian": "/etc/nftables.conf", "redhat": "/etc/sysconfig/nftables.conf"}
-INCLUDE_LINE: Final = f'include "{FOLDER}/{PREFIX}*.nft"'
+INCLUDE_LINE: Final = f'include "{FOLDER}/{TABLE_PREFIX}*.nft"'
 
 # nft(8): the priorities named mangle and srcnat; older versions know them only as numbers.
 _MANGLE: Final = -150
@@ -36,7 +36,7 @@ _FLUSH: Final = re.compile(r"flush\s+ruleset\b")
 
 @dataclass(frozen=True, slots=True)
 class OwnTable:
-    """A table that is ours alone. `name` is the table's, such as 'lbftp-ftp'; its family is inet."""
+    """A table that is ours alone. `name` is the table's (`ours.TABLE_PREFIX`); its family is inet."""
 
     name: str
     chains: tuple[NftChain, ...]
@@ -48,12 +48,12 @@ class OwnTable:
 
 def table_name(cluster: str) -> str:
     """The name of the cluster's table; checked here too, because it becomes part of a path and of commands."""
-    return f"{PREFIX}{cluster_name(cluster)}"
+    return f"{TABLE_PREFIX}{cluster_name(cluster)}"
 
 
 def table(spec: ClusterSpec, router: RouterSpec) -> OwnTable:  # noqa: ARG001 - the same on both routers
     """The table that `router` needs. Its chains' first rules say whose it is."""
-    owner = f"lbftp owns this table. Cluster: {cluster_name(spec.name)}"
+    owner = f"{OWNED} table. Cluster: {cluster_name(spec.name)}"
     marks = [r for side in spec.sides for r in _marks(spec, side)]
     source_nat = [r for side in spec.sides for r in _source_nat(spec, side)]
     found = [NftChain("prerouting", "filter", "prerouting", _MANGLE, "accept", _owned(marks, owner))]
@@ -130,7 +130,7 @@ def restore(before: NftRuleset | None, name: str) -> str:
 
 def _own(name: str) -> str:
     """`name` if it is the name of one of our tables. Raises SpecError."""
-    return table_name(name.removeprefix(PREFIX))
+    return table_name(name.removeprefix(TABLE_PREFIX))
 
 
 def holds(nft: NftRuleset, name: str) -> bool:
@@ -158,7 +158,7 @@ def path(own: OwnTable) -> str:
 
 def file_text(own: OwnTable) -> str:
     """The file's whole content; it can be loaded by itself, again and again."""
-    return "\n".join([*header(own.name.removeprefix(PREFIX)), load(own)])
+    return "\n".join([*header(own.name.removeprefix(TABLE_PREFIX)), load(own)])
 
 
 def includes_ours(text: str) -> bool:
@@ -177,7 +177,7 @@ def includes_ours(text: str) -> bool:
 def _reads_ours(pattern: str) -> bool:
     """nft(8): a relative name is looked up in /etc as well."""
     full = pattern if pattern.startswith("/") else f"/etc/{pattern.removeprefix('./')}"
-    return fnmatch.fnmatchcase(f"{FOLDER}/{PREFIX}x.nft", full)
+    return fnmatch.fnmatchcase(f"{FOLDER}/{TABLE_PREFIX}x.nft", full)
 
 
 def main_text(existing: str) -> str:
@@ -199,6 +199,6 @@ def foreign_drops(
     """
     needs = [(side, need) for side in spec.sides for need in accepts(spec, router, side.family)]
     packets = [(need, packet) for side, need in needs for packet in nft_foreign.packets(spec, side, need)]
-    found = nft_foreign.drops(packets, nft, PREFIX)
+    found = nft_foreign.drops(packets, nft, TABLE_PREFIX)
     return [(f"chain {c.name} of table {t.family} {t.name}", lines) for t, c, lines in found
             if not (beside_iptables and nft_foreign.of_iptables(t, c))]  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Final
 
 from lbftp.core.findings import Finding
 from lbftp.core.observe.ipvs import fwmark
-from lbftp.core.observe.keepalived import INCLUDE_DIR
 from lbftp.core.observe.observed import Observed
+from lbftp.core.ours import INCLUDE_DIR
 from lbftp.core.render import ftp_check, iptables, keepalived, nftables
 from lbftp.core.spec import FAMILIES, ClusterSpec
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from lbftp.core import ours
 from lbftp.core.diff import diff, loaded_ports
 from lbftp.core.observe import keepalived
 from lbftp.core.observe.iptables import parse
@@ -136,7 +137,7 @@ def check_keepalived(way: Way, made: Sequence[Step]) -> list[Step]:
     main = params.get(keepalived.MAIN, way.observed.files.get(keepalived.MAIN))
     if main is None:
         return []
-    inside = {p: text for p, text in params.items() if p.startswith(f"{keepalived.INCLUDE_DIR}/")}
+    inside = {p: text for p, text in params.items() if p.startswith(f"{ours.INCLUDE_DIR}/")}
     check: Params = {
         "main": main,
         "files": {p: text for p, text in inside.items() if text is not None},

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from lbftp.core.observe.keepalived import INCLUDE_DIR
 from lbftp.core.observe.observed import Observed
+from lbftp.core.ours import INCLUDE_DIR
 from lbftp.core.plan import Change
 from lbftp.core.problem import Problem, Severity
 from lbftp.core.render import Desired, desired

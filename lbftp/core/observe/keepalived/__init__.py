@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from lbftp.core.observe.keepalived.lexer import INCLUDES, Segment, matches, segments
+from lbftp.core.ours import INCLUDE_DIR
 
-INCLUDE_DIR: Final = "/etc/keepalived/lbftp.d"
 MAIN: Final = "/etc/keepalived/keepalived.conf"
-INCLUDE_LINE: Final = f"include {INCLUDE_DIR}/*.conf"
 
 _FOLDER: Final = MAIN.rpartition("/")[0]
 
-__all__ = ["INCLUDE_DIR", "INCLUDE_LINE", "MAIN", "bare", "includes_ours", "marks", "router_ids"]
+__all__ = ["MAIN", "bare", "includes_ours", "marks", "router_ids"]
 
 
 def bare(text: str) -> str:
