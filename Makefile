@@ -26,7 +26,7 @@ export LBFTP_VAR = $(VAR)
 export LBFTP_LAB_DIR ?= $(VAR)/lab
 unexport DJANGO_SETTINGS_MODULE
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-core test-long test-web test-postgres test-ops test-browser test-lab test-faults test-proofs test-drain test-breakages lint format lab-up lab-reset lab-down bench clean \
+.PHONY: help demo run test test-core test-long test-web test-postgres test-ops test-browser test-lab test-faults test-proofs test-drain test-breakages test-soak lint format lab-up lab-reset lab-down bench clean \
         ready-run ready-dev ready-test
 
 help: ## what there is
@@ -84,6 +84,9 @@ test-drain: ready-test ## a real server is drained while a client uploads 200 MB
 
 test-breakages: ready-test ## a working cluster broken in some fifty ways, each found and explained; writes docs/breakages.md
 	@LBFTP_BREAKAGES=all $(PYTEST) tests/breakages; code=$$?; LBFTP_VAR=$(VAR)/test $(PY) -m tests.breakages.series; exit $$code
+
+test-soak: ready-test ## the site under thousands of pipelined, cached and aborted requests, ten minutes of a browser; half an hour
+	@LBFTP_SOAK=all $(PYTEST) -s tests/ops/test_unanswered.py tests/browser/test_browsing.py
 
 lint: ready-dev ## formatting, rules, types, templates, layers
 	@$(PY) -m ruff format --check $(CODE)

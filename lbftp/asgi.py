@@ -1,4 +1,7 @@
-"""What the web server runs: pages over HTTP, hints over WebSocket, the latter for signed-in users of this site only."""
+"""What the web server runs: pages over HTTP, hints over WebSocket, the latter for signed-in users of this site only.
+
+Outside in: a context of its own for each connection, static files, then Django and the sockets.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lbftp.settings")
 # First: it loads the models that the consumers import.
 _http = get_asgi_application()
 
-from lbftp.live.routing import websocket_urlpatterns  # noqa: E402 - Django has to be set up first
+from lbftp.contexts import OwnContext  # noqa: E402 - Django has to be set up first
+from lbftp.live.routing import websocket_urlpatterns  # noqa: E402
+from lbftp.statics import with_static_files  # noqa: E402
 
-application = ProtocolTypeRouter(
-    {
-        "http": _http,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
-    }
-)
+_sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+application = OwnContext(with_static_files(ProtocolTypeRouter({"http": _http, "websocket": _sockets})))

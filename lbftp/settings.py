@@ -69,7 +69,6 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -150,12 +149,13 @@ USE_I18N = False
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = VAR / "static"
-# WhiteNoise warns about a folder that is not there; pages serve the files from where they are written.
-STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+# Only for `collectstatic`: pages name, and get, the files where they are written.
+STATIC_ROOT = Path(env.str("LBFTP_STATIC_ROOT", default=str(VAR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "lbftp" / "static"]
-WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "lbftp.statics.NamedByContent"},
+}
 
 # Redis: a private one on a unix socket by default, with separate databases for tasks and for hints to browsers.
 REDIS_SOCKET = env.str("LBFTP_REDIS_SOCKET", default=str(VAR / "run" / "redis.sock"))

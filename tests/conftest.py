@@ -74,7 +74,6 @@ def _use(socket: Path) -> None:
 def _settings_of_tests() -> None:
     # The real hasher takes a third of a second for each person of the world; it is Django's, and tested there.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -18,6 +20,9 @@ class ServiceError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class Refused(ServiceError):
@@ -52,6 +57,62 @@ class Invalid(ServiceError):
             problem("LBF001", "name" if field == "__all__" else field, " ".join(texts))
             for field, texts in error.message_dict.items()
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Who saved a value last: the name then, how it came ('' by a page), and when."""
+
+    who: str
+    how: str
+    at: datetime
+
+
+class Conflict(ServiceError):
+    """Somebody else saved since `seen` was read, and `wanted` would remove it. Nothing was written.
+
+    `stored` is what is there now. All three are values by field; `seen` lacks what the caller never saw. `edits` tells
+    of each field that somebody else changed who it was, where that is known.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        seen: Mapping[str, Any],
+        stored: Mapping[str, Any],
+        wanted: Mapping[str, Any],
+        edits: Mapping[str, Edit],
+    ) -> None:
+        self.name, self.seen, self.stored, self.wanted = name, seen, stored, wanted
+        self.edits = dict(edits)
+        super().__init__(self._message())
+
+    @property
+    def others(self) -> list[str]:
+        """The fields that somebody else changed to what is not wanted here, in order."""
+        return unseen(self.seen, self.stored, self.wanted)
+
+    @property
+    def who(self) -> list[str]:
+        """The people behind `others`, as far as they are known."""
+        return list(dict.fromkeys(self.edits[key].who for key in self.others if key in self.edits))
+
+    def _message(self) -> str:
+        who = " and ".join(self.who) or "Somebody else"
+        what = ", ".join(key.replace("_", " ") for key in self.others)
+
+        return (
+            f"{who} changed {self.name} since you read it ({what}). Nothing of yours was saved yet: "
+            "look at what is there now, and decide."
+        )
+
+
+def unseen(seen: Mapping[str, Any], stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Fields whose stored value is another one than the caller saw, and would be replaced, in order."""
+    keys = dict.fromkeys([*stored, *wanted, *seen])
+
+    return [key for key in keys if stored.get(key) not in (seen.get(key), wanted.get(key))]
 
 
 class LostClaim(Exception):

@@ -34,6 +34,7 @@ def add(parser: CommandParser) -> None:
 def _add_files(verb: Callable[..., Any]) -> None:
     load = verb("load", files.load, "Create or edit drafts from a YAML file (one cluster, a list, or `clusters:`).")
     load.add_argument("file", help="the file; - reads standard input")
+    load.add_argument("--force", action="store_true", help="also where that removes what somebody else edited")
     dump = verb("dump", files.dump, "Print a cluster's draft in the form that `load` takes.")
     dump.add_argument("cluster")
     text = "Propose clusters from what routers hold; prints them in the form that `load` takes."

@@ -9,10 +9,15 @@ from typing import Any
 import yaml
 from django.db import transaction
 
+from lbftp.changes import editing
+from lbftp.changes.editing import Values
+from lbftp.changes.errors import Conflict, Edit
 from lbftp.cli.ask import Ask, WrongUse
 from lbftp.cli.exits import DONE
 from lbftp.clusters import services
+from lbftp.clusters.models import Cluster
 from lbftp.clusters.specs import check_draft
+from lbftp.clusters.values import values, version
 
 
 class _Loader(yaml.SafeLoader):
@@ -27,16 +32,44 @@ class _Loader(yaml.SafeLoader):
 
 def load(ask: Ask) -> int:
     """All clusters of the file or, if one of them cannot be accepted, none."""
-    user, team = ask.person(), ask.team()
     with transaction.atomic():
-        clusters = [services.load(user=user, team=team, data=data) for data in _entries(ask.options["file"])]
-    found = {c.name: check_draft(c, team) for c in clusters}
-    for name, problems in found.items():
-        ask.say(f"{name}: draft saved" + (f", {len(problems)} problems to look at" if problems else ""))
-        for p in problems:
-            ask.say(f"  {p['severity']} {p['code']} {p['field']}: {p['reason']} {p['remedy']}".rstrip())
-    ask.answer({"clusters": [{"cluster": name, "problems": problems} for name, problems in found.items()]})
+        loaded = [_load(ask, data) for data in _entries(ask.options["file"])]
+    answers = [_loaded(ask, cluster, replaced) for cluster, replaced in loaded]
+    ask.answer({"clusters": answers})
     return DONE
+
+
+def _load(ask: Ask, data: Any) -> tuple[Cluster, list[dict[str, Any]]]:
+    """The saved cluster, and what its file took the place of."""
+    user, team, force = ask.person(), ask.team(), bool(ask.options["force"])
+    name = str(data.get("name", "")) if isinstance(data, dict) else ""
+    there = Cluster.objects.select_for_update().filter(team=team, name=name).first()
+    before = values(there) if there else {}
+    known = editing.edits(services.thing_of(there), before) if there else {}
+    try:
+        saved = services.load(user=user, team=team, data=data, force=force)
+    except Conflict as error:
+        error.message = f"{error.message} Dump {name} again and put both together, or load with --force."
+        raise
+    after = values(saved)
+    keys = [key for key in dict.fromkeys([*before, *after]) if before and before.get(key) != after.get(key)]
+    return saved, [_replaced(key, before, after, known.get(key)) for key in keys]
+
+
+def _replaced(key: str, before: Values, after: Values, edit: Edit | None) -> dict[str, Any]:
+    by = {"by": edit.who, "at": edit.at.isoformat(timespec="seconds")} if edit else {"by": "", "at": ""}
+    return {"field": key, "before": before.get(key), "after": after.get(key), **by}
+
+
+def _loaded(ask: Ask, cluster: Cluster, replaced: list[dict[str, Any]]) -> dict[str, Any]:
+    problems = check_draft(cluster, cluster.team)
+    ask.say(f"{cluster.name}: draft saved" + (f", {len(problems)} problems to look at" if problems else ""))
+    for one in replaced:
+        by = f" (by {one['by']}, {one['at']})" if one["by"] else ""
+        ask.say(f"  {one['field']}: was {one['before']!r}{by}, is {one['after']!r}")
+    for p in problems:
+        ask.say(f"  {p['severity']} {p['code']} {p['field']}: {p['reason']} {p['remedy']}".rstrip())
+    return {"cluster": cluster.name, "version": version(values(cluster)), "replaced": replaced, "problems": problems}
 
 
 def dump(ask: Ask) -> int:

@@ -3,59 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django import forms
 
-from lbftp.clusters.drafts import MACHINES, draft_defaults
+from lbftp.clusters.drafts import PATHS, draft_defaults, flat
 from lbftp.core.spec import SCHEDULER_FLAGS, SCHEDULERS
 
 MONO: Final = {"class": "mono", "autocomplete": "off", "spellcheck": "false"}
-# Where the form's name is not the last word of the path in the draft: the names that the model's problems have.
-_NAMES: Final[dict[tuple[str, ...], str]] = {
-    ("passive", "low"): "passive_low",
-    ("passive", "high"): "passive_high",
-    ("check", "kind"): "check",
-    ("sorry_server", "address"): "sorry_server",
-    ("sorry_server", "address6"): "sorry_server6",
-}
-
-
-def _paths(draft: Mapping[str, Any], above: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for key, value in draft.items():
-        path = (*above, key)
-        found |= _paths(value, path) if isinstance(value, dict) else {_NAMES.get(path, key): path}
-    return found
-
-
-# Form name -> where the value is in a draft. Machines are rows of their own.
-PATHS: Final = _paths({k: v for k, v in draft_defaults().items() if k not in MACHINES})
-
-
-def flat(draft: Mapping[str, Any]) -> dict[str, Any]:
-    """A complete draft's values by the form's names."""
-    return {name: _at(draft, path) for name, path in PATHS.items()}
-
-
-def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The draft that these values make, without machines."""
-    draft: dict[str, Any] = {}
-    for name, path in PATHS.items():
-        place = draft
-        for key in path[:-1]:
-            place = place.setdefault(key, {})
-        place[path[-1]] = values[name]
-    return draft
-
-
-def _at(draft: Mapping[str, Any], path: tuple[str, ...]) -> Any:
-    value: Any = draft
-    for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
 
 
 class PortsField(forms.CharField):

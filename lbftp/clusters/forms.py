@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,14 +10,18 @@ from django import forms
 from django.forms.boundfield import BoundField
 
 from lbftp.accounts.models import Team
+from lbftp.changes import editing
+from lbftp.changes.errors import Edit
 from lbftp.clusters import fields
-from lbftp.clusters.drafts import MACHINES, PRIORITIES, complete
+from lbftp.clusters.drafts import MACHINES, PATHS, PRIORITIES, complete, flat, nested
 from lbftp.clusters.fields import MONO
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.sections import BESIDE, SECTIONS, Section, Summary, summaries
+from lbftp.clusters.services import thing_of
+from lbftp.clusters.values import values
 from lbftp.core.job import GUARD_BOUNDS
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
-from lbftp.web.forms import ServiceForm
+from lbftp.web.editing import EditForm, Raw
 
 _PROBE: Final = ("probe_hosts", "probe_worker", "probe_account", "probe_path", "probe_upload_folder")
 _PLAIN: Final = ("name", "comment", *_PROBE, *BESIDE)
@@ -69,7 +73,7 @@ class Fold:
         return any(setting.field.errors for setting in self.settings)
 
 
-class ClusterForm(ServiceForm):
+class ClusterForm(EditForm):
     """Fields are named as the spec and its problems name them. Addresses may be left open in a draft."""
 
     name = forms.CharField(
@@ -117,7 +121,8 @@ class ClusterForm(ServiceForm):
 
     def __init__(self, *args: Any, team: Team, cluster: Cluster | None = None, **kwargs: Any) -> None:
         self.team, self.cluster = team, cluster
-        super().__init__(*args, **kwargs)
+        stored, subject = (values(cluster), f"cluster {cluster.pk}") if cluster else ({}, "cluster")
+        super().__init__(*args, stored=stored, subject=subject, **kwargs)
         self.machines: dict[str, Sequence[Router | RealServer]] = {
             "routers": list(team.routers.order_by("name")),
             "real_servers": list(team.real_servers.order_by("name")),
@@ -160,7 +165,7 @@ class ClusterForm(ServiceForm):
 
     def summaries(self) -> list[Summary]:
         """Each folded section's values in a line, as the form stands."""
-        names = (*fields.PATHS, *BESIDE)
+        names = (*PATHS, *BESIDE)
         return summaries({name: self._typed(name) if self.is_bound else self.initial[name] for name in names})
 
     def typed_draft(self) -> dict[str, Any]:
@@ -170,6 +175,43 @@ class ClusterForm(ServiceForm):
     def values(self) -> dict[str, Any]:
         """The arguments of `save_draft`."""
         return {**{name: self.cleaned_data[name] for name in _PLAIN}, "draft": self._draft(self.cleaned_data)}
+
+    def edits(self, keys: list[str]) -> Mapping[str, Edit]:
+        return editing.edits(thing_of(self.cluster), keys) if self.cluster else {}
+
+    def label(self, key: str) -> str:
+        part, _, name = key.partition(".")
+        return f"{_SINGULAR[part]} {name}" if name else super().label(key)
+
+    def shown(self, key: str, value: Any) -> str:
+        part, _, name = key.partition(".")
+        if name:
+            return _machine_words(part, value)
+        if key in ("probe_hosts", "probe_account"):
+            names = value if isinstance(value, list) else [value]
+            return ", ".join(filter(None, names)) or "none"
+        return super().shown(key, value)
+
+    def raw(self, key: str, value: Any) -> Raw:
+        part, _, name = key.partition(".")
+        if name:
+            return self._raw_machine(part, name, value)
+        if key == "probe_hosts":
+            rows = self.team.probehosts.filter(name__in=value or [])
+            return {key: [str(row.pk) for row in rows]}
+        if key == "probe_account":
+            row = self.team.credentials.filter(name=value or "").first()
+            return {key: [str(row.pk) if row else ""]}
+        return super().raw(key, value)
+
+    def _raw_machine(self, part: str, name: str, value: dict[str, Any] | None) -> Raw:
+        """Its box and its numbers; nothing for a machine that is not in the inventory any more."""
+        row = next((row for row in self.machines[part] if row.name == name), None)
+        if row is None:
+            return {}
+        numbers = value or {**MACHINES[part], **({"priority": PRIORITIES[0]} if part == "routers" else {})}
+        box = {f"{_KINDS[part][0]}-{row.pk}": ["on"] if value else []}
+        return {**box, **{f"{one}-{row.pk}": [str(numbers.get(one, ""))] for one in _typed_of(part)}}
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -190,7 +232,7 @@ class ClusterForm(ServiceForm):
 
     def _draft(self, given: dict[str, Any]) -> dict[str, Any]:
         taken = {part: self._taken(given, part) for part in _KINDS}
-        return complete({**fields.nested(given), **taken})
+        return complete({**nested(given), **taken})
 
     def _taken(self, given: dict[str, Any], part: str) -> list[dict[str, Any]]:
         kind = _KINDS[part][0]
@@ -223,6 +265,24 @@ class ClusterForm(ServiceForm):
         """Real servers that the draft has out of rotation."""
         servers = complete(self.cluster.draft)["real_servers"] if self.cluster else []
         return {item["name"] for item in servers if item.get("disabled")}
+
+
+_SINGULAR: Final = {"routers": "Router", "real_servers": "Real server"}
+_NUMBER_WORDS: Final = {
+    "priority": "priority {}",
+    "weight": "weight {}",
+    "upper_threshold": "no new clients above {}",
+    "lower_threshold": "again below {}",
+}
+
+
+def _machine_words(part: str, value: dict[str, Any] | None) -> str:
+    """What a draft says of one machine: its number, and its limits where it has any."""
+    if value is None:
+        return "not in the cluster"
+    first = _KINDS[part][1]
+    words = [text.format(value[n]) for n, text in _NUMBER_WORDS.items() if n in value and (n == first or value[n])]
+    return ", ".join(words + (["disabled"] if value.get("disabled") else []))
 
 
 def _typed_of(part: str) -> list[str]:
@@ -261,7 +321,7 @@ def _group_field(team: Team, cluster: Cluster | None) -> forms.ChoiceField:
 
 def _free(team: Team, guide: dict[str, Any]) -> dict[str, int]:
     """The guide's numbers, or the next ones that no other cluster of the team has: each needs its own."""
-    others = [fields.flat(complete(draft)) for draft in team.clusters.values_list("draft", flat=True)]
+    others = [flat(complete(draft)) for draft in team.clusters.values_list("draft", flat=True)]
     taken = {name: {other[name] for other in others} for name in ("mark", "vrid", "internal_vrid")}
     return {name: next(n for n in range(guide[name], 1 << 16) if n not in used) for name, used in taken.items()}
 
@@ -274,7 +334,7 @@ def _plain(cluster: Cluster) -> dict[str, Any]:
 def _initial(cluster: Cluster | None, form: ClusterForm) -> dict[str, Any]:
     """What the fields show before anybody types: the draft, or the guide's values and the obvious choices."""
     draft = complete(cluster.draft if cluster else {})
-    first = fields.flat(draft)
+    first = flat(draft)
     first |= _plain(cluster) if cluster else {**_free(form.team, first), **BESIDE}
     for part, (kind, _, _) in _KINDS.items():
         there = {item["name"]: item for item in draft[part]}

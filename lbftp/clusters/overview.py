@@ -13,8 +13,7 @@ from lbftp.changes import proofs
 from lbftp.changes.models import ChangeRequest, Run
 from lbftp.changes.services import checkpoints
 from lbftp.clusters import ftp_servers, topology
-from lbftp.clusters.drafts import complete
-from lbftp.clusters.fields import flat
+from lbftp.clusters.drafts import complete, flat
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.sections import BESIDE, SECTIONS, summaries
 from lbftp.clusters.specs import check_draft, spec_of

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lbftp.clusters.drafts import draft_defaults
-from lbftp.clusters.fields import flat
+from lbftp.clusters.drafts import draft_defaults, flat
 from lbftp.core.job import GUARD_SECONDS
 
 Values = Mapping[str, Any]

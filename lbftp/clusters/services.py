@@ -11,11 +11,13 @@ from django.db import IntegrityError, transaction
 
 from lbftp.accounts.models import Role, Team
 from lbftp.accounts.services import require
-from lbftp.changes import states
+from lbftp.changes import editing, states
+from lbftp.changes.editing import Values
 from lbftp.changes.errors import Invalid, Refused
 from lbftp.clusters.drafts import DRAFT_FIELDS, complete
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.specs import check_values
+from lbftp.clusters.values import values, version
 from lbftp.core.job import GUARD_BOUNDS, GUARD_SECONDS
 from lbftp.core.spec import SpecError, cluster_name
 from lbftp.inventory.models import Credential, ProbeHost
@@ -26,7 +28,7 @@ _PATH: Final = re.compile(r"[\w./+@=-]{0,200}")
 # `host` is from when there was one; a file of then still loads.
 _PROBE_FIELDS: Final = ("hosts", "worker", "account", "path", "upload_folder")
 # What a file holds beside the draft.
-_BESIDE: Final = ("name", "comment", "guard_seconds", "confirm_by_hand", "probe")
+_BESIDE: Final = ("name", "comment", "guard_seconds", "confirm_by_hand", "probe", "version")
 
 
 def save_draft(  # noqa: PLR0913 - the form's fields
@@ -44,10 +46,14 @@ def save_draft(  # noqa: PLR0913 - the form's fields
     probe_upload_folder: str = "",
     guard_seconds: int = GUARD_SECONDS,
     confirm_by_hand: bool = False,
+    seen: Values | None = None,
+    loaded: bool = False,
 ) -> Cluster:
     """Creates a cluster (None) or edits its draft. Whoever changes the spec is remembered as an editor.
 
     A draft may be incomplete; values that could never be right raise Invalid. Nothing happens on any router.
+    `seen` are the values (clusters/values.py) that the person had before them: raises Conflict where this would remove
+    what somebody else saved since. `loaded`: they come from a file, and the audit says so.
     """
     require(user, team, Role.OPERATOR)
     draft = complete({k: v for k, v in draft.items() if k != "name"})
@@ -57,9 +63,10 @@ def save_draft(  # noqa: PLR0913 - the form's fields
     _check_guard(guard_seconds)
     _check_by_hand(confirm_by_hand)
     with transaction.atomic():
-        # As it is stored now: whoever edits an old copy has changed what others saved meanwhile.
-        row = Cluster.objects.select_for_update().get(pk=cluster.pk) if cluster else Cluster(team=team)
+        # As it is stored now, and nobody else writes until this has ended.
+        row = _locked_row(cluster) if cluster else Cluster(team=team)
         _check_probe(team, hosts, _locked(probe_account))
+        stored = values(row) if cluster else {}
         changed = (row.name, row.draft) != (name, draft)
         _check_rename(row, team, name)
         row.name, row.comment, row.draft = name, comment, draft
@@ -67,17 +74,49 @@ def save_draft(  # noqa: PLR0913 - the form's fields
         row.probe_worker, row.probe_upload_folder = probe_worker, probe_upload_folder
         settings = _settings(row, guard_seconds=guard_seconds, confirm_by_hand=confirm_by_hand) if row.pk else ""
         row.guard_seconds, row.confirm_by_hand = guard_seconds, confirm_by_hand
+        wanted = values(row, [host.name for host in hosts])
+        if cluster:
+            editing.refuse_unseen(thing_of(row), seen=seen, stored=stored, wanted=wanted)
         saved = _store(row, hosts, user if changed else None)
-        if settings:
-            states.left(saved, saved.state, saved.state, user=user, reason=settings)
+        what = editing.LOADED if loaded else "Setting changed" if settings else "Draft edited"
+        note(saved, user, before=stored, what=what, reason=settings)
         return saved
 
 
-def load(*, user: User, team: Team, data: object) -> Cluster:
+def _locked_row(cluster: Cluster) -> Cluster:
+    rows = Cluster.objects.select_related("probe_account").select_for_update(of=("self",))
+    row = rows.filter(pk=cluster.pk).first()
+    if row is None:
+        raise Refused(f"{cluster.name} was removed meanwhile.")
+    return row
+
+
+def thing_of(row: Cluster) -> editing.Thing:
+    """A cluster's draft and settings, as the audit names what was edited."""
+    return editing.Thing(row.team, "cluster", row.pk, row.name)
+
+
+def note(row: Cluster, user: User | None, *, before: Values, what: str, reason: str = "") -> None:
+    """A row of the audit for what became of the values `before`; {} for a cluster that is new."""
+    after = values(row)
+    now = {editing.VERSION: version(after)}
+    if not before:
+        editing.note(
+            thing_of(row), user=user, before={}, after={"name": row.name, **now}, what=editing.MADE, reason=reason
+        )
+    elif before != after:
+        was = {**before, editing.VERSION: version(before)}
+        editing.note(thing_of(row), user=user, before=was, after={**after, **now}, what=what, reason=reason)
+
+
+def load(*, user: User, team: Team, data: object, force: bool = False) -> Cluster:
     """Creates or edits the draft of the cluster that `data` names (the form that `dump` gives).
 
     What `data` leaves out gets the guide's default, so that a file means the same whatever was there before. Names of
     earlier versions (control_port, vrid, advert_int) are translated.
+
+    Raises Conflict where that would remove an edit the file knows nothing of: with a `version` (as `dump` gives it)
+    any since then, without one what somebody else edited after `user` last did. `force` removes it all the same.
     """
     if not isinstance(data, dict):
         raise Invalid.at("cluster", "It is not a mapping of fields.", "Begin with `name:` and the fields of `dump`.")
@@ -86,21 +125,40 @@ def load(*, user: User, team: Team, data: object) -> Cluster:
     if unknown := sorted(map(str, set(draft) - known)):
         raise Invalid.at(unknown[0], "It is not a field of a cluster.", f"Known fields: {', '.join(sorted(known))}.")
     name = str(data.get("name", ""))
-    return save_draft(
-        user=user,
-        team=team,
-        cluster=Cluster.objects.filter(team=team, name=name).first(),
-        name=name,
-        comment=str(data.get("comment") or ""),
-        draft=draft,
-        guard_seconds=GUARD_SECONDS if data.get("guard_seconds") is None else data["guard_seconds"],
-        confirm_by_hand=False if data.get("confirm_by_hand") is None else data["confirm_by_hand"],
-        **_probe(team, data.get("probe") or {}),
-    )
+    with transaction.atomic():
+        row = Cluster.objects.select_for_update().filter(team=team, name=name).first()
+        return save_draft(
+            user=user,
+            team=team,
+            cluster=row,
+            name=name,
+            comment=str(data.get("comment") or ""),
+            draft=draft,
+            guard_seconds=GUARD_SECONDS if data.get("guard_seconds") is None else data["guard_seconds"],
+            confirm_by_hand=False if data.get("confirm_by_hand") is None else data["confirm_by_hand"],
+            seen=_known_to_file(user, row, data.get("version")) if row and not force else None,
+            loaded=True,
+            **_probe(team, data.get("probe") or {}),
+        )
+
+
+def _known_to_file(user: User, row: Cluster, given: object) -> Values:
+    """What of the stored values whoever wrote a file for `load` can have known."""
+    stored, thing = values(row), thing_of(row)
+    if given is None:
+        others = set(editing.unseen_by(user, thing, stored))
+    else:
+        since = editing.unseen_since(user, thing, old=str(given), now=version(stored))
+        # A version that nobody knows of: the file may have been written in sight of anything.
+        others = set(stored) if since is None else since
+    return {key: value for key, value in stored.items() if key not in others}
 
 
 def dump(cluster: Cluster) -> dict[str, Any]:
-    """The draft as `load` takes it, fields in a fixed order. No secret is in it."""
+    """The draft as `load` takes it, fields in a fixed order. No secret is in it.
+
+    `version` lets `load` find out whether anybody edited the draft since.
+    """
     probe = {
         "hosts": [host.name for host in cluster.probe_hosts.all()],
         "worker": cluster.probe_worker,
@@ -108,7 +166,7 @@ def dump(cluster: Cluster) -> dict[str, Any]:
         "path": cluster.probe_path,
         "upload_folder": cluster.probe_upload_folder,
     }
-    data: dict[str, Any] = {"name": cluster.name, "comment": cluster.comment}
+    data: dict[str, Any] = {"version": version(values(cluster)), "name": cluster.name, "comment": cluster.comment}
     data |= {field: cluster.draft[field] for field in DRAFT_FIELDS if field in cluster.draft}
     data |= {"guard_seconds": cluster.guard_seconds, "confirm_by_hand": cluster.confirm_by_hand}
     return {**data, "probe": {k: v for k, v in probe.items() if v}}

@@ -54,7 +54,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def edit(request: HttpRequest, pk: int) -> HttpResponse:
-    found = access.get_writable(request.user, _CLUSTERS, pk=pk)
+    found = access.get_writable(request.user, _CLUSTERS.prefetch_related("probe_hosts"), pk=pk)
     return _form(request, found.team, found)
 
 
@@ -84,6 +84,7 @@ def check(request: HttpRequest) -> HttpResponse:
         "summaries": [*form.summaries(), form.limits],
         "compared": found.applied.number if found and found.applied else None,
         "stopped": any(p["severity"] == "error" for p in problems),
+        "moved_on": form.moved_on() if found else None,
     }
     if not context["stopped"]:
         context["machines"] = _preview(form.typed_draft(), team, name or "new", found)
@@ -98,7 +99,7 @@ def _preview(draft: Draft, team: Team, name: str, found: Cluster | None) -> list
 def _placed(form: ClusterForm, problems: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Every place of the form with its problems; an empty list clears what was shown there."""
     slots: dict[str, list[dict[str, Any]]] = {
-        name: [] for name in [*form.fields, "routers", "real_servers"] if "-" not in name
+        name: [] for name in [*form.fields, "routers", "real_servers"] if "-" not in name and name != "seen"
     }
     for problem in problems:
         slots.get(_PLACES.get(problem["field"], problem["field"]), []).append(problem)

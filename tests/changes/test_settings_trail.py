@@ -17,7 +17,7 @@ from tests.worlds import World, applied, approved, claimed
 
 def rows(world: World) -> list[tuple[str, str]]:
     found = Transition.objects.filter(subject="cluster", subject_id=world.cluster.pk).select_related("user")
-    return [(str(row.user), row.reason) for row in found if row.old == row.new]
+    return [(str(row.user), row.reason) for row in found if row.old == row.new and row.reason]
 
 
 def saved(world: World, **changes: object) -> None:
@@ -54,9 +54,10 @@ def test_a_changed_schedule_is_a_setting(world: World) -> None:
 
 def test_the_audit_says_that_it_is_a_setting(world: World) -> None:
     saved(world, guard_seconds=300)
-    (one,) = entries(list(Transition.objects.filter(subject="cluster")))
+    (one,) = entries(list(Transition.objects.filter(subject="cluster").exclude(reason="")))
     assert (one.name, one.url) == ("web", reverse("clusters:cluster", args=[world.cluster.pk]))
-    assert (one.old, one.new, one.look) == ("", "Setting changed", "info")
+    assert (one.old, one.new, one.look) == ("", "Draft loaded from a file", "info")
+    assert "300 s" in one.row.reason
 
 
 def test_a_setting_changed_meanwhile_does_not_hide_what_the_cluster_was(world: World) -> None:

@@ -241,6 +241,24 @@ def test_dump_then_load_changes_nothing(world: World, tmp_path: Path) -> None:
     assert yaml.safe_load(dumped.out) == cli("dump", "web", "--json", "--user", "victor").json
 
 
+def test_a_file_that_would_remove_an_edit_of_somebody_else_is_refused(world: World, tmp_path: Path) -> None:
+    dumped = yaml.safe_load(cli("dump", "web").out)
+    edit(world, world.alice, mark=22)
+    for data in (dumped, {k: v for k, v in dumped.items() if k != "version"}):
+        file = write(tmp_path, yaml.safe_dump(data | {"comment": "Films"}))
+        answer = cli("load", file, "--user", "bob")
+        assert answer.status == 3
+        assert "alice changed web since you read it" in answer.err
+        assert "mark: stored 22 (alice, " in answer.err
+        assert "load with --force" in answer.err
+        told = cli("load", file, "--user", "bob", "--json").json
+        assert ("mark", 22, 21, "alice") in [(c["field"], c["stored"], c["wanted"], c["by"]) for c in told["conflicts"]]
+        assert Cluster.objects.get().draft["mark"] == 22
+    forced = cli("load", file, "--user", "bob", "--force")
+    assert forced.status == 0
+    assert re.search(r"mark: was 22 \(by alice, .*\), is 21", forced.out)
+
+
 @pytest.mark.parametrize("form", ["documents", "list", "clusters"])
 def test_a_file_may_hold_several_clusters(world: World, tmp_path: Path, form: str) -> None:
     one, two = ({"name": n, **draft(vip=v)} for n, v in (("web", "192.0.2.100"), ("files", "192.0.2.101")))
@@ -249,7 +267,7 @@ def test_a_file_may_hold_several_clusters(world: World, tmp_path: Path, form: st
         "list": yaml.safe_dump([one, two]),
         "clusters": yaml.safe_dump({"clusters": [one, two]}),
     }[form]
-    assert cli("load", write(tmp_path, text), "--user", "bob").status == 0
+    assert cli("load", write(tmp_path, text), "--user", "bob", "--force").status == 0
     assert {c.name: c.draft["vip"] for c in Cluster.objects.all()} == {"web": "192.0.2.100", "files": "192.0.2.101"}
 
 

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from lbftp.clusters.drafts import MACHINES, draft_defaults
-from lbftp.clusters.fields import PATHS, flat, nested
+from lbftp.clusters.drafts import MACHINES, PATHS, draft_defaults, flat, nested
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.sections import BESIDE, SECTIONS
 from lbftp.inventory.models import ProbeHost

@@ -125,20 +125,6 @@ def test_the_policy_for_content(world: World, browse: As) -> None:
     assert "base-uri 'none'" in header
 
 
-def test_the_scripts_and_the_stylesheet_are_served(client: Client) -> None:
-    for name in (
-        "lbftp/tokens.css",
-        "lbftp/lbftp.css",
-        "lbftp/parts.css",
-        "lbftp/lbftp.js",
-        "lbftp/icon.svg",
-        "django_htmx/htmx-2.min.js",
-    ):
-        response = client.get(f"/static/{name}")
-        assert response.status_code == 200, name
-        b"".join(response)
-
-
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(TEMPLATES)))
 def test_templates_do_not_switch_escaping_off(path: Path) -> None:
     text = path.read_text()

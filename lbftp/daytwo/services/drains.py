@@ -20,6 +20,8 @@ from lbftp.changes.models import ChangeRequest
 from lbftp.changes.services.jobs import accesses
 from lbftp.clusters.drafts import complete
 from lbftp.clusters.models import Cluster
+from lbftp.clusters.services import note
+from lbftp.clusters.values import values
 from lbftp.core import day_two
 from lbftp.core.job import Access
 from lbftp.core.sessions_left import Left, Table
@@ -50,7 +52,10 @@ def _keep_draft(change: ChangeRequest, was: ClusterSpec, now: ClusterSpec) -> No
         return
     row = Cluster.objects.select_for_update(of=("self",)).select_related("applied").get(pk=change.cluster_id)
     _keep_editors(row, change)
-    Cluster.objects.filter(pk=row.pk).update(draft=day_two.on_draft(complete(row.draft), action))
+    before = values(row)
+    row.draft = day_two.on_draft(complete(row.draft), action)
+    Cluster.objects.filter(pk=row.pk).update(draft=row.draft)
+    note(row, change.author, before=before, what="Draft follows a day-two change", reason=str(change))
 
 
 def _keep_editors(row: Cluster, change: ChangeRequest) -> None:
