@@ -190,12 +190,15 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+# Until when a message of the beat is worth something is told by its host's clock and judged by the worker's, and they
+# may differ. One that comes late does no harm: the database's rows tell whose turn it is.
+_BEAT_EXPIRES = 7200.0
 BEAT_TICK_SECONDS = env.float("LBFTP_BEAT_TICK_SECONDS", default=10.0)
 CELERY_BEAT_SCHEDULE = {
     "tick": {
         "task": "workers.tasks.tick",
         "schedule": BEAT_TICK_SECONDS,
-        "options": {"expires": BEAT_TICK_SECONDS * 3},
+        "options": {"expires": _BEAT_EXPIRES},
     },
 }
 
@@ -229,9 +232,9 @@ if SAMPLE_SECONDS:
         "sample": {
             "task": "workers.tasks.sample",
             "schedule": SAMPLE_SECONDS / 3,
-            "options": {"expires": SAMPLE_SECONDS},
+            "options": {"expires": _BEAT_EXPIRES},
         },
-        "forget": {"task": "workers.tasks.forget", "schedule": 3600.0, "options": {"expires": 3600.0}},
+        "forget": {"task": "workers.tasks.forget", "schedule": 3600.0, "options": {"expires": _BEAT_EXPIRES}},
     }
 
 # Seconds between two looks at what drained real servers still have; routers are asked only while there is a drain.
@@ -241,7 +244,7 @@ if not 1 <= DRAIN_SECONDS <= 600:
 CELERY_BEAT_SCHEDULE["drain"] = {
     "task": "workers.tasks.drain",
     "schedule": DRAIN_SECONDS,
-    "options": {"expires": DRAIN_SECONDS * 2},
+    "options": {"expires": _BEAT_EXPIRES},
 }
 
 # SSH: seconds to connect, and seconds that one program may take on a router.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from lbftp.core.findings import Finding
@@ -90,8 +89,7 @@ class Report:
 
     def guard(self, router: str, state: Literal["armed", "extended", "confirmed", "restored"], seconds: int) -> None:
         """A router's guard came to a state; `seconds` until it puts back what was there, 0 where it no longer waits."""
-        until = datetime.now(UTC) + timedelta(seconds=seconds) if seconds else None
-        self._emit(Event("guard", router, {"state": state, "seconds": seconds, "until": until and until.isoformat()}))
+        self._emit(Event("guard", router, {"state": state, "seconds": seconds}))
 
     def checkpoint(self, router: str, name: str) -> None:
         """The way back lies on the router under this name."""

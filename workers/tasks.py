@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.celery import app
 from lbftp.changes.services import sweep as sweeping
 from lbftp.compliance import services as compliance
@@ -24,7 +24,7 @@ def execute(run_id: int) -> None:
 @app.task(name="workers.tasks.tick")
 def tick() -> None:
     """Starts what is due, and sends again what was lost."""
-    now = timezone.now()
+    now = database.now()
     compliance.claim_due(now=now)
     sweeping.sweep(now=now)
 
@@ -36,19 +36,19 @@ def sample() -> None:
     limits = sampling.limits_for(settings.SAMPLE_SECONDS, usual)
     for looks in numbers.batches():
         for look, found in sampling.sample(looks, limits):
-            numbers.take(look=look, found=found, at=timezone.now())
+            numbers.take(look=look, found=found, at=database.now())
 
 
 @app.task(name="workers.tasks.forget")
 def forget() -> None:
     """Takes away live numbers that are too old."""
-    numbers.forget(now=timezone.now())
+    numbers.forget(now=database.now())
 
 
 @app.task(name="workers.tasks.drain")
 def drain() -> None:
     """Asks the routers what drained real servers still have."""
     usual = Limits(settings.SSH_CONNECT_TIMEOUT, settings.SSH_PROGRAM_TIMEOUT)
-    for question in drains.claim(now=timezone.now()):
+    for question in drains.claim(now=database.now()):
         found = draining.look(question.spec, question.routers, usual)
-        drains.take(question=question, found=found, at=timezone.now())
+        drains.take(question=question, found=found, at=database.now())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from lbftp import database
 from lbftp.accounts.models import Team
 from lbftp.clusters.models import Cluster, Revision
 from lbftp.inventory.models import Router
@@ -47,7 +48,7 @@ class ChangeRequest(models.Model):
     problems = models.JSONField(
         default=list, help_text="Why planning was refused: [{code, severity, field, reason, remedy}]."
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=database.now)
 
     class Meta:
         ordering = ["-pk"]
@@ -127,7 +128,7 @@ class Run(models.Model):
     fence = models.PositiveBigIntegerField(default=0, help_text="Grows with each claim; an older claim may not write.")
     worker = models.CharField(max_length=120, blank=True)
     heartbeat_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=database.now)
     sent_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

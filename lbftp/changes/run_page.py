@@ -8,8 +8,8 @@ from itertools import groupby
 from typing import Any
 
 from django.urls import reverse
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.changes.findings_of_run import Place, in_words, places
 from lbftp.changes.models import Run
 from lbftp.changes.phase_words import words
@@ -120,7 +120,7 @@ class RunPage:
     def silent(self) -> bool:
         """Whether its worker has not been heard of for a while."""
         beat = self.run.heartbeat_at
-        return self.run.state == Run.State.RUNNING and beat is not None and beat < timezone.now() - QUIET_AFTER
+        return self.run.state == Run.State.RUNNING and beat is not None and beat < database.now() - QUIET_AFTER
 
     @property
     def percent(self) -> int:

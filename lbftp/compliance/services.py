@@ -10,8 +10,8 @@ from typing import Final
 import cron_descriptor
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.accounts.models import Role
 from lbftp.accounts.services import require
 from lbftp.changes import cron as times
@@ -41,7 +41,7 @@ def set_policy(  # noqa: PLR0913 - the form's fields
         "time_zone": time_zone,
         "action": action,
         "enabled": enabled,
-        "next_due": next_time(policy, timezone.now()) if enabled else None,
+        "next_due": next_time(policy, database.now()) if enabled else None,
     }
     with transaction.atomic():
         before = Policy.objects.filter(cluster=cluster).first()
@@ -62,7 +62,7 @@ def _told(policy: Policy) -> str:
 
 def next_times(policy: Policy, n: int = 5, after: datetime | None = None) -> list[datetime]:
     """The next `n` due times, in the policy's zone; summer time as Debian's cron does it."""
-    return list(islice(_times(policy, after or timezone.now()), n))
+    return list(islice(_times(policy, after or database.now()), n))
 
 
 def next_time(policy: Policy, after: datetime) -> datetime:

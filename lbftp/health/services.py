@@ -10,9 +10,8 @@ from typing import Final
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.utils import timezone
 
-from lbftp import dispatch
+from lbftp import database, dispatch
 from lbftp.health.models import Pulse
 
 _TICK: Final = "tick"
@@ -71,7 +70,7 @@ def _beat() -> Part:
     last = Pulse.objects.filter(name=_TICK).first()
     if last is None:
         return Part("beat", False, "No tick was ever seen: start the beat and a worker.")
-    age = timezone.now() - last.at
+    age = database.now() - last.at
     ok = age < timedelta(seconds=settings.BEAT_TICK_SECONDS * _TICKS_MISSED)
     remedy = "" if ok else ": is the beat running, and a worker free?"
     return Part("beat", ok, f"The last tick was {age.total_seconds():.0f} s ago{remedy or '.'}")

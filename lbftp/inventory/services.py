@@ -11,8 +11,8 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Model, ProtectedError
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.accounts.models import Role, Team
 from lbftp.accounts.services import require
 from lbftp.changes import trail
@@ -231,11 +231,11 @@ def store_offered_key(*, host_kind: str, host_id: int, key: str) -> None:
 
 def store_facts(*, router_id: int, facts: dict[str, Any]) -> None:
     """What a look at a router found. Interfaces stay as people chose them."""
-    Router.objects.filter(pk=router_id).update(facts=told(facts), facts_at=timezone.now())
+    Router.objects.filter(pk=router_id).update(facts=told(facts), facts_at=database.now())
 
 
 def _pin(user: User, host: SshHost, offered: str) -> Run | None:
-    now = timezone.now()
+    now = database.now()
     with transaction.atomic():
         rows = type(host)._default_manager.filter(pk=host.pk, offered_key=offered)
         if rows.update(host_key=offered, confirmed_by=user, confirmed_at=now) != 1:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.clusters.models import Cluster
 from lbftp.numbers.charts import KINDS, Chart, Holding, chart, gap_words, holding
 from lbftp.numbers.present import Present, RouterNow, present
@@ -47,7 +47,7 @@ class Page:
 def page(cluster: Cluster, span_name: str = "", *, whole: bool) -> Page:
     """The cluster has to come with `applied`. An unknown span is the last hour."""
     span = next((one for one in SPANS if one.name == span_name), SPANS[0])
-    series = read(cluster, span, timezone.now())
+    series = read(cluster, span, database.now())
     kept = bool(series.routers)
     kinds = [kind for kind in KINDS if whole or kind.page] if kept else []
     return Page(

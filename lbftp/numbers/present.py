@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.clusters.models import Cluster
 from lbftp.core.measures import Measures, from_json
 from lbftp.core.spec import ClusterSpec
@@ -72,7 +72,7 @@ def present(clusters: Sequence[Cluster]) -> list[Present]:
 
 
 def _router(name: str, watch: Watch | None, row: Latest | None) -> RouterNow:
-    fresh = row is not None and row.at > timezone.now() - fresh_for()
+    fresh = row is not None and row.at > database.now() - fresh_for()
     return RouterNow(
         name=name,
         answered_at=watch.answered_at if watch else None,

@@ -11,8 +11,8 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.changes.errors import ServiceError
 from lbftp.changes.services.jobs import access_to
 from lbftp.clusters.models import Cluster
@@ -37,9 +37,9 @@ def interval() -> timedelta:
 
 def batches() -> Iterator[list[Look]]:
     """Claims of due routers until none is due or the next round begins."""
-    watch_all(now=timezone.now())
+    watch_all(now=database.now())
     end = time.monotonic() + settings.SAMPLE_SECONDS
-    while time.monotonic() < end and (looks := claim_due(now=timezone.now())):
+    while time.monotonic() < end and (looks := claim_due(now=database.now())):
         yield looks
 
 
@@ -133,7 +133,7 @@ def keep(cluster_id: int, found: Measures, at: datetime) -> None:
 
     One from before what is kept of single looks is dropped: its minute could not be counted anew.
     """
-    if at < timezone.now() - _kept()[rollup.RAW]:
+    if at < database.now() - _kept()[rollup.RAW]:
         return
     with transaction.atomic():
         before = Latest.objects.select_for_update().filter(cluster=cluster_id, router=found.router).first()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.utils import timezone
-
+from lbftp import database
 from lbftp.changes.models import Run
 from lbftp.clusters.models import Cluster
 from lbftp.compliance.services import in_words
@@ -61,7 +60,7 @@ def standing(cluster: Cluster) -> Standing:
 
 
 def hours(cluster: Cluster) -> Hours | None:
-    window, now = windows.window_of(cluster), timezone.now()
+    window, now = windows.window_of(cluster), database.now()
     if window is None:
         return None
     until, opens = windows.open_until(window, now), windows.opens_next(window, now)

@@ -7,8 +7,8 @@ from typing import Final
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.accounts.models import Account, FirstCode, Membership, Role
 from lbftp.accounts.services import tokens
 from lbftp.accounts.services.people import new_team, new_user
@@ -26,7 +26,7 @@ def new_first_code() -> str:
     if User.objects.exists():
         raise Refused(_PEOPLE)
     code = tokens.code()
-    values = {"code_hash": tokens.code_hash(code), "expires_at": timezone.now() + _VALID}
+    values = {"code_hash": tokens.code_hash(code), "expires_at": database.now() + _VALID}
     FirstCode.objects.update_or_create(pk=_ONE, defaults=values)
 
     return code
@@ -62,7 +62,7 @@ def _use(code: str) -> None:
     # Asked after the lock was got: whoever held it before may have become the first person.
     if User.objects.exists():
         raise Refused(_PEOPLE)
-    if row is None or row.expires_at <= timezone.now():
+    if row is None or row.expires_at <= database.now():
         raise Invalid.at("code", "No code is valid at the moment.", _HOW)
     if row.code_hash != tokens.code_hash(code):
         raise Invalid.at("code", "This is not the code that was printed last.", _HOW)

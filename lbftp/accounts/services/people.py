@@ -6,8 +6,8 @@ from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.accounts import access
 from lbftp.accounts.models import Membership, Role, Team
 from lbftp.accounts.services.names import require_distinct
@@ -47,7 +47,7 @@ def _change_role(membership: Membership, role: Role) -> None:
     membership.role = role
 
     if membership.decides != decided:
-        membership.role_since = timezone.now()
+        membership.role_since = database.now()
 
     membership.save(update_fields=["role", "role_since"])
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.changes.errors import LostClaim
 from lbftp.changes.models import Run
 
@@ -23,6 +23,6 @@ def holding(run_id: int, fence: int) -> Run:
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("holding() protects nothing outside a transaction")
     rows = Run.objects.filter(pk=run_id, fence=fence, state=Run.State.RUNNING)
-    if rows.update(heartbeat_at=timezone.now()) != 1:
+    if rows.update(heartbeat_at=database.now()) != 1:
         raise LostClaim(f"run {run_id}: claim {fence} is over")
     return Run.objects.select_related("team", "cluster", "change", "revision").get(pk=run_id)

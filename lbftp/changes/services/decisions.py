@@ -6,8 +6,8 @@ from functools import partial
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.accounts.models import Role
 from lbftp.accounts.services import require
 from lbftp.changes import approvals, states
@@ -72,7 +72,7 @@ def apply_change(*, user: User, change: ChangeRequest) -> Run:
         _refuse_unready(change, cluster, excuse)
         if not states.move(change, C.APPROVED, C.APPLYING, user=user):
             raise Refused("Somebody else was first: look at the change again.")
-        states.move(cluster, cluster.state, Cluster.State.APPLYING, user=user, state_at=timezone.now())
+        states.move(cluster, cluster.state, Cluster.State.APPLYING, user=user, state_at=database.now())
         return _start(user, change, cluster)
 
 

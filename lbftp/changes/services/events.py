@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.changes.models import Run, RunEvent
 from lbftp.changes.services import claims
 from lbftp.core.job import Event
@@ -28,12 +29,22 @@ def record(*, run_id: int, fence: int, events: Sequence[Event]) -> int:
 def append(run: Run, events: Sequence[Event]) -> int:
     """`record` for a caller that holds the run's row locked."""
     last = run.events.order_by("-seq").values_list("seq", flat=True).first() or 0
-    now = timezone.now()
+    now = database.now()
     RunEvent.objects.bulk_create(
-        RunEvent(run=run, seq=last + n, at=now, kind=e.kind, router=told(e.router)[:32], data=told(e.data, _LONGEST))
+        RunEvent(
+            run=run, seq=last + n, at=now, kind=e.kind, router=told(e.router)[:32], data=told(_timed(e, now), _LONGEST)
+        )
         for n, e in enumerate(events, start=1)
     )
     last += len(events)
     if events:
         transaction.on_commit(partial(publish.run_hint, run.pk, last))
     return last
+
+
+def _timed(event: Event, now: datetime) -> dict[str, Any]:
+    """A guard's seconds as a time that pages count down to: the worker's own clock may be off."""
+    if event.kind != "guard":
+        return event.data
+    seconds = event.data["seconds"]
+    return {**event.data, "until": (now + timedelta(seconds=seconds)).isoformat() if seconds else None}

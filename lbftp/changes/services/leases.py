@@ -7,8 +7,8 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F, Q
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.changes.models import Lease
 from lbftp.changes.services import claims
 from lbftp.inventory.models import Router
@@ -51,7 +51,7 @@ def renew(run_id: int, now: datetime) -> None:
 
 
 def _take(router_id: int, run_id: int) -> bool:
-    now = timezone.now()
+    now = database.now()
     lease, _ = Lease.objects.get_or_create(router_id=router_id)
     free = Q(run=None) | Q(run=run_id) | Q(expires_at=None) | Q(expires_at__lt=now)
     rows = Lease.objects.filter(free, pk=lease.pk, fence=lease.fence)

@@ -7,8 +7,8 @@ from typing import Final
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.accounts import access
 from lbftp.accounts.models import Role
 from lbftp.changes.errors import Refused
@@ -35,7 +35,7 @@ def cancel(*, user: User, run: Run) -> Run:
     _require(user, run)
     with transaction.atomic():
         asked = Run.objects.filter(pk=run.pk, state__in=GOING_ON, cancelled_at=None, confirmed_at=None)
-        if asked.update(cancelled_by=user, cancelled_at=timezone.now()) != 1:
+        if asked.update(cancelled_by=user, cancelled_at=database.now()) != 1:
             raise Refused(_too_late(run))
         row = _row(run)
         if row.state == Run.State.QUEUED:
@@ -68,7 +68,7 @@ def confirm(*, user: User, run: Run) -> Run:
         if not awaits(run):
             raise Refused(f"Run {run.pk} does not wait for a person's confirmation now.")
         asked = Run.objects.filter(pk=run.pk, state=Run.State.RUNNING, cancelled_at=None, confirmed_at=None)
-        if asked.update(confirmed_by=user, confirmed_at=timezone.now()) != 1:
+        if asked.update(confirmed_by=user, confirmed_at=database.now()) != 1:
             raise Refused(_too_late(run))
         row = _row(run)
         append(row, [Event("note", data={"level": "info", "text": f"{user} confirmed it: the change stays."})])

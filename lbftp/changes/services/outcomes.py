@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any, Final
 
 from django.db import transaction
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.changes import approvals, states
 from lbftp.changes.errors import problem
 from lbftp.changes.models import ChangeRequest, Run, Transition
@@ -72,7 +72,7 @@ def end(run: Run, state: str, outcome: str, result: dict[str, Any]) -> None:
         user=run.cancelled_by if state == R.CANCELLED else None,
         reason=outcome,
         expect={"fence": run.fence},
-        ended_at=timezone.now(),
+        ended_at=database.now(),
         outcome=told(outcome),
         result={**run.result, **told(result)},
     )
@@ -165,7 +165,7 @@ def _after_check(run: Run) -> None:
 
 def _see(cluster: Cluster, state: str, run: Run) -> None:
     """The cluster is known to be in `state` now; who is master as well, if the run saw it."""
-    columns: dict[str, Any] = {"state_at": timezone.now()}
+    columns: dict[str, Any] = {"state_at": database.now()}
     if master := run.result.get("master"):
         columns["master"] = str(master)[:32]
     if cluster.state == state:
@@ -180,7 +180,7 @@ def _restore_state(cluster: Cluster, reason: str) -> None:
     # Rows from a state to itself are settings that were changed meanwhile.
     before = moves.exclude(old=S.APPLYING).last()
     if cluster.state == S.APPLYING:
-        states.move(cluster, S.APPLYING, before.old if before else S.UNKNOWN, reason=reason, state_at=timezone.now())
+        states.move(cluster, S.APPLYING, before.old if before else S.UNKNOWN, reason=reason, state_at=database.now())
 
 
 def _finding(run: Run, cluster: Cluster, data: dict[str, Any]) -> FindingRow:

@@ -10,9 +10,8 @@ import structlog
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
-from django.utils import timezone
 
-from lbftp import dispatch
+from lbftp import database, dispatch
 from lbftp.accounts.models import Team
 from lbftp.changes import states
 from lbftp.changes.errors import ServiceError
@@ -79,7 +78,7 @@ def send(run_id: int) -> bool:
     if not dispatch.send_run(run_id):
         log.warning("run_not_sent", run=run_id)
         return False
-    Run.objects.filter(pk=run_id).update(sent_at=timezone.now())
+    Run.objects.filter(pk=run_id).update(sent_at=database.now())
     return True
 
 
@@ -114,7 +113,7 @@ def _claimed(run_id: int, worker: str) -> Run | None:
     if run.attempts >= claims.MAX_ATTEMPTS:
         outcomes.end(run, Run.State.ERRORED, _POISON, {})
         return None
-    now, before = timezone.now(), run.worker
+    now, before = database.now(), run.worker
     moved = states.move(
         run,
         run.state,
@@ -139,13 +138,13 @@ def _claimed(run_id: int, worker: str) -> Run | None:
 def _alive(run: Run) -> bool:
     if run.state != Run.State.RUNNING or run.heartbeat_at is None:
         return False
-    return run.heartbeat_at > timezone.now() - claims.DEAD_AFTER
+    return run.heartbeat_at > database.now() - claims.DEAD_AFTER
 
 
 def heartbeat(*, run_id: int, fence: int) -> Orders | None:
     """The worker lives, keeps its leases and learns what people ask of the run. None: the run is somebody else's or
     over; stop touching the routers."""
-    now = timezone.now()
+    now = database.now()
     with transaction.atomic():
         held = Run.objects.filter(pk=run_id, fence=fence, state=Run.State.RUNNING).update(heartbeat_at=now) == 1
         if not held:

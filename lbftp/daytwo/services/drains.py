@@ -12,8 +12,8 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.changes import states
 from lbftp.changes.errors import ServiceError
 from lbftp.changes.models import ChangeRequest
@@ -82,7 +82,7 @@ def _drained(server: RealServerSpec) -> bool:
 
 
 def _begin(change: ChangeRequest, user: User | None, before: RealServerSpec) -> None:
-    values = {"weight": before.weight, "started_by": change.author, "started_at": timezone.now()}
+    values = {"weight": before.weight, "started_by": change.author, "started_at": database.now()}
     row = {"cluster": change.cluster, "server": before.name, "ended_at": None}
     drain, _ = Drain.objects.get_or_create(**row, defaults=values)
     states.left(drain, "", drain.state, user=user, reason=f"#{change.pk} {change.title}")
@@ -90,7 +90,7 @@ def _begin(change: ChangeRequest, user: User | None, before: RealServerSpec) -> 
 
 def end(drain: Drain, user: User | None, reason: str) -> None:
     """The server is no longer one that is being drained."""
-    states.move(drain, drain.state, S.ENDED, user=user, reason=reason, ended_at=timezone.now())
+    states.move(drain, drain.state, S.ENDED, user=user, reason=reason, ended_at=database.now())
 
 
 @dataclass(frozen=True, slots=True)

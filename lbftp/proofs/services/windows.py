@@ -7,8 +7,8 @@ from typing import Final
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.accounts.models import Role
 from lbftp.accounts.services import require
 from lbftp.changes import cron as times
@@ -74,7 +74,7 @@ def excuse(change: ChangeRequest, now: datetime | None = None) -> str:
         return "Bringing a router back needs no other's approval."
     if change.kind not in COVERED:
         return ""
-    until = open_until(window_of(change.cluster), now or timezone.now())
+    until = open_until(window_of(change.cluster), now or database.now())
     if until is None:
         return ""
     return f"The maintenance window of {change.cluster} is open until {until:%H:%M} ({until.tzname()})."
