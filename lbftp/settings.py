@@ -16,6 +16,8 @@ import structlog
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from lbftp import logs
+
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -279,13 +281,15 @@ structlog.configure(
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        logs.processor,
         structlog.processors.JSONRenderer(),
     ]
 )
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "filters": {"told": {"()": "lbftp.logs.Told"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["told"]}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {"celery": {"level": "INFO"}},
 }

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
+from celery.signals import after_setup_logger, after_setup_task_logger
 from django.conf import settings
 
-from lbftp import database
+from lbftp import database, logs
+from lbftp.alone import each_alone
 from lbftp.celery import app
 from lbftp.changes.services import sweep as sweeping
 from lbftp.compliance import services as compliance
@@ -13,6 +18,14 @@ from lbftp.numbers import services as numbers
 from workers import draining, sampling
 from workers.execution import run_claimed
 from workers.remote import Limits
+
+
+@after_setup_logger.connect
+@after_setup_task_logger.connect
+def _tell_no_secrets(logger: logging.Logger, **_: Any) -> None:
+    """Celery writes with handlers of its own: what ends a task has an exception's text in it."""
+    for handler in logger.handlers:
+        handler.addFilter(logs.Told())
 
 
 @app.task(name="workers.tasks.execute")
@@ -25,8 +38,8 @@ def execute(run_id: int) -> None:
 def tick() -> None:
     """Starts what is due, and sends again what was lost."""
     now = database.now()
-    compliance.claim_due(now=now)
     sweeping.sweep(now=now)
+    compliance.claim_due(now=now)
 
 
 @app.task(name="workers.tasks.sample")
@@ -35,8 +48,8 @@ def sample() -> None:
     usual = Limits(settings.SSH_CONNECT_TIMEOUT, settings.SSH_PROGRAM_TIMEOUT)
     limits = sampling.limits_for(settings.SAMPLE_SECONDS, usual)
     for looks in numbers.batches():
-        for look, found in sampling.sample(looks, limits):
-            numbers.take(look=look, found=found, at=database.now())
+        said = sampling.sample(looks, limits)
+        each_alone(said, lambda one: numbers.take(look=one[0], found=one[1], at=database.now()), what="look_not_kept")
 
 
 @app.task(name="workers.tasks.forget")
@@ -51,4 +64,7 @@ def drain() -> None:
     usual = Limits(settings.SSH_CONNECT_TIMEOUT, settings.SSH_PROGRAM_TIMEOUT)
     for question in drains.claim(now=database.now()):
         found = draining.look(question.spec, question.routers, usual)
-        drains.take(question=question, found=found, at=database.now())
+        answered = [(question, found)]
+        each_alone(
+            answered, lambda one: drains.take(question=one[0], found=one[1], at=database.now()), what="drain_lost"
+        )

@@ -15,6 +15,7 @@ from lbftp.accounts import access
 from lbftp.accounts.models import Team
 from lbftp.changes.models import ChangeRequest, Run
 from lbftp.clusters.models import Cluster
+from lbftp.core.printable import visible
 
 _M = TypeVar("_M", bound=Model)
 
@@ -25,7 +26,10 @@ class WrongUse(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """`options` is what argparse made of the command line."""
+    """`options` is what argparse made of the command line.
+
+    What is printed may come from machines: no character of it reaches the terminal that the terminal would obey.
+    """
 
     options: dict[str, Any]
     stdout: OutputWrapper
@@ -38,14 +42,19 @@ class Ask:
     def say(self, text: str) -> None:
         """A line for people; with --json nothing but the answer is printed."""
         if not self.as_json:
-            self.stdout.write(text)
+            self.stdout.write(visible(text))
+
+    def complain(self, text: str) -> None:
+        """A line on standard error."""
+        self.stderr.write(visible(text))
 
     def answer(self, data: object, text: str = "") -> None:
         """The result: one JSON document with --json, else `text`."""
         if self.as_json:
+            # JSON in ASCII: nothing in it reaches a terminal raw.
             self.stdout.write(json.dumps(data, indent=2, sort_keys=True, default=str))
         elif text:
-            self.stdout.write(text)
+            self.stdout.write(visible(text))
 
     def person(self) -> User:
         """Who acts. Their rights count, also where they may do everything to the machine this runs on."""

@@ -47,7 +47,7 @@ def apply(ask: Ask) -> int:
     change.refresh_from_db()
     ask.answer({**show.change_data(change), "run": show.run_data(run)})
     if change.state == ChangeRequest.State.STALE or run.result.get("stale"):
-        ask.stderr.write("refused: something changed since it was planned; read the new plan, then `replan`.")
+        ask.complain("refused: something changed since it was planned; read the new plan, then `replan`.")
         return REFUSED
     return FAILED if run.state in _BAD else DONE
 

@@ -70,6 +70,6 @@ def _report(ask: Ask, status: int, word: str, error: Exception) -> int:
     else:
         lines = [str(error)]
     for line in lines:
-        ask.stderr.write(f"{word}: {line}")
+        ask.complain(f"{word}: {line}")
     ask.answer({"error": str(error), "problems": problems, "exit": status})
     return status

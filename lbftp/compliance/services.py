@@ -14,6 +14,7 @@ from django.db import transaction
 from lbftp import database
 from lbftp.accounts.models import Role
 from lbftp.accounts.services import require
+from lbftp.alone import each_alone, reason
 from lbftp.changes import cron as times
 from lbftp.changes import states
 from lbftp.changes.errors import Invalid
@@ -22,6 +23,7 @@ from lbftp.changes.services import comply
 from lbftp.clusters.models import Cluster
 from lbftp.compliance.models import Occurrence, Policy
 from lbftp.core.job import CHANGING
+from lbftp.outside import told
 
 # After a long standstill the newest times are enough to see that there was one.
 MOST_MISSED: Final = 50
@@ -61,7 +63,12 @@ def _told(policy: Policy) -> str:
 
 
 def next_times(policy: Policy, n: int = 5, after: datetime | None = None) -> list[datetime]:
-    """The next `n` due times, in the policy's zone; summer time as Debian's cron does it."""
+    """The next `n` due times, in the policy's zone; summer time as Debian's cron does it. None of a row that tells
+    no times: the next tick switches it off, and says why."""
+    try:
+        _check(policy.cron, policy.time_zone, policy.action)
+    except Invalid:
+        return []
     return list(islice(_times(policy, after or database.now()), n))
 
 
@@ -74,14 +81,40 @@ def in_words(cron: str) -> str:
     """The expression as an English sentence; the expression itself where there is none."""
     try:
         return str(cron_descriptor.get_description(cron))
-    except (cron_descriptor.FormatException, ValueError):
+    except (cron_descriptor.FormatException, cron_descriptor.MissingFieldException, ValueError):
         return cron
 
 
 def claim_due(*, now: datetime) -> list[Run]:
-    """Starts what is due, each due time once whatever the number of ticks. Returns the runs."""
+    """Starts what is due, each due time once whatever the number of ticks. Returns the runs.
+
+    A policy whose times cannot be told is switched off, and says why; the others go on.
+    """
     due = Policy.objects.filter(enabled=True, next_due__lte=now).select_related("cluster__team", "cluster__applied")
-    return [run for policy in due if policy.next_due and (run := _claim(policy, policy.next_due, now))]
+    begun = each_alone(
+        due,
+        lambda policy: _claim(policy, policy.next_due or now, now),
+        what="policy_failed",
+        failed=lambda policy, error: _pass_over(policy, now, error),
+    )
+    return [run for run in begun if run]
+
+
+def _pass_over(policy: Policy, now: datetime, error: Exception) -> None:
+    """This due time comes to nothing, which its row says; a policy without a next one is switched off."""
+    due = policy.next_due or now
+    try:
+        _check(policy.cron, policy.time_zone, policy.action)
+        following, why = next_time(policy, now), reason(error)
+    except Invalid as wrong:
+        following, why = None, f"Switched off: {wrong.problems[0]['reason']} Set the schedule anew."
+    mine = Policy.objects.filter(pk=policy.pk, enabled=True, next_due=due)
+    if mine.update(next_due=following, enabled=following is not None) != 1:
+        return
+    skipped = {"state": Occurrence.State.SKIPPED, "reason": told(why)[:200]}
+    Occurrence.objects.get_or_create(policy=policy, due=due, defaults=skipped)
+    if following is None:
+        states.left(policy.cluster, policy.cluster.state, policy.cluster.state, user=None, reason=why)
 
 
 def _claim(policy: Policy, due: datetime, now: datetime) -> Run | None:

@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
 from lbftp import database
+from lbftp.alone import each_alone, reason
 from lbftp.changes.errors import ServiceError
 from lbftp.changes.services.jobs import access_to
 from lbftp.clusters.models import Cluster
@@ -24,6 +25,7 @@ from lbftp.core.spec import ClusterSpec, SpecError
 from lbftp.core.spec import from_json as spec_from_json
 from lbftp.inventory.models import Router
 from lbftp.numbers.models import Latest, Sample, Watch
+from lbftp.outside import told
 
 # Routers of one claim; they are looked at side by side, so that each look ends before its router is due again.
 MOST: Final = 32
@@ -56,7 +58,13 @@ def claim_due(*, now: datetime) -> list[Look]:
     wanted = _wanted()
     due = Watch.objects.filter(due_at__lte=now, router__in=wanted).select_related("router").order_by("due_at")
     mine = [watch for watch in due[:MOST] if _claim(watch, now)]
-    return [look for watch in mine if (look := _look(watch, wanted[watch.router_id]))]
+    looks = each_alone(
+        mine,
+        lambda watch: _look(watch, wanted[watch.router_id]),
+        what="look_not_claimed",
+        failed=lambda watch, error: _note(watch.router, watch.fence + 1, reason(error)),
+    )
+    return [look for look in looks if look]
 
 
 def _look(watch: Watch, specs: dict[int, ClusterSpec]) -> Look | None:
@@ -110,8 +118,12 @@ def record(*, look: Look, numbers: Numbers, at: datetime) -> bool:
         mine = Watch.objects.filter(router=look.router_id, fence=look.fence)
         if mine.update(answered_at=at, problem="") != 1:
             return False
-        for cluster_id, spec in look.specs.items():
-            keep(cluster_id, measures(spec, look.access.name, numbers), at)
+        each_alone(
+            look.specs.items(),
+            lambda one: keep(one[0], measures(one[1], look.access.name, numbers), at),
+            what="numbers_not_kept",
+            failed=lambda _, error: mine.update(problem=told(reason(error))[:300]),
+        )
     return True
 
 
@@ -123,8 +135,9 @@ def record_problem(*, look: Look, text: str) -> bool:
 def _note(router: Router | int, fence: int, text: str) -> bool:
     """Logged when it is news, and not at every look."""
     mine = Watch.objects.filter(router=router, fence=fence)
-    if mine.exclude(problem=text[:300]).update(problem=text[:300]):
-        log.warning("no_live_numbers", problem=text[:300])
+    text = told(text)[:300]
+    if mine.exclude(problem=text).update(problem=text):
+        log.warning("no_live_numbers", problem=text)
     return mine.exists()
 
 
@@ -157,10 +170,12 @@ def _roll_up(key: dict[str, Any], finer: int, step: int, at: datetime) -> None:
 
 def forget(*, now: datetime) -> int:
     """Takes away what is older than the settings say. Returns how many rows that were."""
-    return sum(
-        Sample.objects.filter(step=step, at__lt=now - age - timedelta(seconds=step)).delete()[0]
-        for step, age in _kept().items()
-    )
+
+    def old(step: int) -> int:
+        before = now - _kept()[step] - timedelta(seconds=step)
+        return Sample.objects.filter(step=step, at__lt=before).delete()[0]
+
+    return sum(each_alone(_kept(), old, what="numbers_not_forgotten"))
 
 
 def _kept() -> dict[int, timedelta]:

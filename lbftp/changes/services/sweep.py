@@ -8,6 +8,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Q
 
+from lbftp.alone import each_alone
 from lbftp.changes.models import Run
 from lbftp.changes.services import claims, runs
 from lbftp.changes.services.events import append
@@ -25,9 +26,11 @@ def sweep(*, now: datetime) -> list[int]:
     Called once a tick, which is noted for /readyz.
     """
     record_tick(now=now)
-    for run in Run.objects.filter(state=Run.State.RUNNING, heartbeat_at__lt=now - claims.QUIET_AFTER).order_by("pk"):
-        _tell_silence(run)
-    return [run.pk for run in _waiting(now) + _orphaned(now) if _send_again(run, now)]
+    silent = Run.objects.filter(state=Run.State.RUNNING, heartbeat_at__lt=now - claims.QUIET_AFTER).order_by("pk")
+    each_alone(silent, _tell_silence, what="silence_not_told")
+    lost = _waiting(now) + _orphaned(now)
+    sent = each_alone(lost, lambda run: run.pk if _send_again(run, now) else 0, what="run_not_sent_again")
+    return [pk for pk in sent if pk]
 
 
 def _waiting(now: datetime) -> list[Run]:

@@ -7,6 +7,7 @@ have the other IP version than the VIP (tunnels).
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,11 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from lbftp.core.observe.errors import ObserveError
+
+# Ports, and seconds up to three years: the kernel keeps nothing longer than its own u32 of jiffies.
+_ADDRESS: Final = re.compile(r"[0-9A-Fa-f]{8}")
+_PORT: Final = re.compile(r"[0-9A-Fa-f]{1,4}")
+_SECONDS: Final = re.compile(r"[0-9]{1,8}")
 
 PROGRAM: Final = "cat /proc/net/ip_vs_conn\n"
 
@@ -52,13 +58,25 @@ def _entry(words: list[str]) -> Entry:
     return Entry(
         protocol == "TCP",
         address_of(client),
-        int(client_port, 16),
+        _port(client_port),
         address_of(vip),
-        int(port, 16),
+        _port(port),
         address_of(server),
         state,
-        int(seconds),
+        _left(seconds),
     )
+
+
+def _port(word: str) -> int:
+    if not _PORT.fullmatch(word):
+        raise ValueError("no port")
+    return int(word, 16)
+
+
+def _left(word: str) -> int:
+    if not _SECONDS.fullmatch(word):
+        raise ValueError("no seconds")
+    return int(word)
 
 
 def servers(text: str) -> dict[tuple[str, int], str]:
@@ -81,6 +99,6 @@ def address_of(text: str) -> str:
     """An address of the table in its usual short form. Raises ValueError."""
     if ":" in text:
         return str(IPv6Address(text))
-    if len(text) != 8:
+    if not _ADDRESS.fullmatch(text):
         raise ValueError("neither eight digits nor an IPv6 address")
     return str(IPv4Address(int(text, 16)))

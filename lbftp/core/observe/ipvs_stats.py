@@ -64,4 +64,5 @@ def _number(word: str, line: int) -> int:
     found = _NUMBER.fullmatch(word)
     if not found or not word.isascii():
         raise ObserveError(_PART, f"line {line}: {word[:40]!r} is not a number")
-    return int(found[1]) * _UNITS[found[2]]
+    # The kernel counts in 64 bits.
+    return min(int(found[1]) * _UNITS[found[2]], 2**64 - 1)

@@ -19,7 +19,8 @@ from lbftp.core.spec import ClusterSpec
 from lbftp.core.spec.values import Address
 
 _PART: Final = "numbers"
-_COUNT: Final = re.compile(r"[0-9]{1,19}")
+# The kernel counts connections and seconds in 32 bits.
+_COUNT: Final = re.compile(r"[0-9]{1,10}")
 _SECONDS: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?")
 _HEX: Final = re.compile(r"[0-9A-Fa-f]{8}")
 

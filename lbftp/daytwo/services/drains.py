@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
@@ -14,6 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from lbftp import database
+from lbftp.alone import each_alone, reason
 from lbftp.changes import states
 from lbftp.changes.errors import ServiceError
 from lbftp.changes.models import ChangeRequest
@@ -26,11 +28,15 @@ from lbftp.core import day_two
 from lbftp.core.job import Access
 from lbftp.core.sessions_left import Left, Table
 from lbftp.core.spec import ClusterSpec, RealServerSpec, SpecError, from_json
+from lbftp.database import AWAY
 from lbftp.daytwo.models import Drain
 from lbftp.daytwo.services import rules
 from lbftp.live import publish
+from lbftp.outside import told
 
 S = Drain.State
+
+log = structlog.get_logger(__name__)
 
 
 def follow(change: ChangeRequest, user: User | None) -> None:
@@ -105,25 +111,32 @@ class Question:
 
 def claim(*, now: datetime) -> list[Question]:
     """Clusters whose drains were not looked at within the interval, each given to one caller only."""
-    found = []
     late = Q(asked_at=None) | Q(asked_at__lte=now - timedelta(seconds=settings.DRAIN_SECONDS * 0.9))
     going_on = Drain.objects.filter(ended_at=None, cluster__applied__isnull=False)
-    for cluster_id in sorted(set(going_on.filter(late).values_list("cluster_id", flat=True))):
-        mine = Drain.objects.filter(late, cluster_id=cluster_id, ended_at=None)
-        if mine.update(asked_at=now) and (question := _question(cluster_id, now)):
-            found.append(question)
-    return found
+    clusters = sorted(set(going_on.filter(late).values_list("cluster_id", flat=True)))
+    found = each_alone(clusters, lambda cluster_id: _asked(cluster_id, late, now), what="drain_not_asked")
+    return [question for question in found if question]
+
+
+def _asked(cluster_id: int, late: Q, now: datetime) -> Question | None:
+    mine = Drain.objects.filter(late, cluster_id=cluster_id, ended_at=None)
+    return _question(cluster_id, now) if mine.update(asked_at=now) else None
 
 
 def _question(cluster_id: int, now: datetime) -> Question | None:
-    """None, and noted, where nobody can log in to the routers."""
+    """None, and noted, where nobody can log in to the routers, or the applied revision cannot be read."""
     cluster = Cluster.objects.select_related("team", "applied").get(pk=cluster_id)
     try:
         spec = from_json(cluster.applied.spec if cluster.applied else {})
         return Question(cluster_id, now, spec, accesses(cluster.team, [r.name for r in spec.routers]))
+    except AWAY:
+        raise
     except (ServiceError, SpecError, ImproperlyConfigured) as error:
         _note(cluster, now, str(error))
-        return None
+    except Exception as error:
+        log.exception("drain_without_question", cluster=cluster_id)
+        _note(cluster, now, reason(error))
+    return None
 
 
 def take(*, question: Question, found: Table | str, at: datetime) -> list[Drain]:
@@ -135,13 +148,20 @@ def take(*, question: Question, found: Table | str, at: datetime) -> list[Drain]
             return []
         rows = list(Drain.objects.filter(cluster=cluster, ended_at=None, asked_at=question.asked_at))
         transaction.on_commit(partial(publish.fleet_hint, cluster.team_id))
-        return [row for row in rows if row.server in found.left and _seen(row, found, at)]
+        seen = [row for row in rows if row.server in found.left]
+        empty = each_alone(
+            seen,
+            lambda row: row if _seen(row, found, at) else None,
+            what="drain_not_seen",
+            failed=lambda row, error: Drain.objects.filter(pk=row.pk).update(problem=told(reason(error))[:300]),
+        )
+        return [row for row in empty if row]
 
 
 def _note(cluster: Cluster, asked_at: datetime, text: str) -> None:
     """The last numbers stay, with their time; what was not seen is not called empty."""
     mine = Drain.objects.filter(cluster=cluster, ended_at=None, asked_at=asked_at)
-    mine.update(problem=text[:300])
+    mine.update(problem=told(text)[:300])
     transaction.on_commit(partial(publish.fleet_hint, cluster.team_id))
 
 
