@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from lbftp.core.checks import check, sessions
 from lbftp.core.findings import Finding, needs_repair
+from lbftp.core.ftp.looks import of_a_machine
 from lbftp.core.importing import propose
 from lbftp.core.job import Access, Job
-from lbftp.core.machines import of_a_machine
 from lbftp.core.observe.observed import Observed
 from lbftp.core.plan import Plan, plan
 from lbftp.core.problem import errors

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from lbftp.core.findings import Finding
+from lbftp.core.ftp.host import FtpHost, ftp_host
+from lbftp.core.ftp.host_findings import host_findings
+from lbftp.core.ftp.host_program import program
+from lbftp.core.ftp.looks import looked_at
 from lbftp.core.job import Access, Job
-from lbftp.core.machines import looked_at
 from lbftp.core.observe.errors import ObserveError
-from lbftp.core.observe.ftp_host import FtpHost, ftp_host
-from lbftp.core.observe.ftp_host_program import program
-from lbftp.core.server_findings import host_findings
 from workers.errors import WorkError
 from workers.outcome import spec_of
 from workers.remote import Limits, Remote, connect

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from lbftp.core import ftp_keys, ours
-from lbftp.core.ftp_keys import ServerKeys
+from lbftp.core.ftp_keys import ServerKeys, program
 from lbftp.core.ftp_keys.plan import JUDGE, LOOK
 from lbftp.core.ftp_keys.server import amiss
 from lbftp.core.job import Access, Job
@@ -21,7 +21,6 @@ from lbftp.core.lint import lint_others
 from lbftp.core.observe.observed import Observed
 from lbftp.core.plan import Plan
 from lbftp.core.problem import Problem
-from lbftp.core.program import ftp_keys as program
 from lbftp.core.spec import ClusterSpec
 from lbftp.core.steps import Step
 from workers.changing import Change

@@ -9,8 +9,8 @@ from typing import Any, Final
 from lbftp.changes.findings_of_run import in_words
 from lbftp.changes.models import Run
 from lbftp.clusters.models import Cluster
-from lbftp.core.machines import of_a_machine, server_of
-from lbftp.core.render.ftpd import TITLES
+from lbftp.core.ftp import daemons
+from lbftp.core.ftp.looks import of_a_machine, server_of
 
 _SEVERITIES: Final = ("error", "warning", "info")
 K: Final = Run.Kind
@@ -38,7 +38,7 @@ class Machine:
     @property
     def lines(self) -> list[tuple[str, str]]:
         """(name, title) of its daemons, for links to their lines."""
-        return [(name, title) for name, title in TITLES.items() if name in self.daemons]
+        return [(one.name, one.title) for one in daemons.DAEMONS if one.name in self.daemons]
 
 
 def machines(cluster: Cluster, names: Collection[str]) -> dict[str, Machine]:

@@ -10,11 +10,12 @@ from typing import Final
 from lbftp.changes.services.servers import reachable
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.specs import other_specs, spec_of
+from lbftp.core.ftp import daemons
+from lbftp.core.ftp.host_lines import Host, host
+from lbftp.core.ftp.lines import snippets, unable
+from lbftp.core.ftp.parts import Snippet, names_vip
 from lbftp.core.lint import lint_others
 from lbftp.core.observe.observed import Platform
-from lbftp.core.render.ftp_host import Host, host
-from lbftp.core.render.ftpd import TITLES, Snippet, snippets, unable
-from lbftp.core.render.ftpd_parts import names_vip
 from lbftp.core.spec import ClusterSpec, SpecError, from_json
 
 _LEFT_OUT: Final = "some clients could not connect"
@@ -81,7 +82,7 @@ def part(cluster: Cluster) -> FtpServers | None:
         breaks,
         host(spec),
         _daemons(spec),
-        tuple((TITLES[daemon], reason) for daemon, reason in unable(spec)),
+        tuple((daemons.title(daemon), reason) for daemon, reason in unable(spec)),
         tuple(f"{p.reason} {p.remedy}" for p in lint_others(spec, others) if p.code in _SHARED),
         tuple(reachable(cluster)),
     )
@@ -110,7 +111,7 @@ def _daemon(found: list[Snippet]) -> DaemonPart:
         for file in one.files:
             files.setdefault((file.text, file.place), []).append((_FAMILIES[one.platform], file.path))
     return DaemonPart(
-        TITLES[found[0].daemon],
+        daemons.title(found[0].daemon),
         tuple(Lines(text, tuple(where), place) for (text, place), where in files.items()),
         found[0].absent,
         _commands(found),

@@ -6,10 +6,11 @@ import difflib
 from dataclasses import dataclass
 from itertools import groupby
 
+from lbftp.core.ftp import daemons
+from lbftp.core.ftp.lines import snippets
 from lbftp.core.observe.observed import Platform
 from lbftp.core.render import preview
 from lbftp.core.render.artifact import Artifact
-from lbftp.core.render.ftpd import TITLES, snippets
 from lbftp.core.spec import ClusterSpec
 
 _FAMILIES: dict[Platform, str] = {"debian": "Debian", "redhat": "Red Hat"}
@@ -58,7 +59,7 @@ _Texts = dict[tuple[str, str], str]
 def _rendered(spec: ClusterSpec) -> list[Artifact]:
     found = list(preview(spec))
     for snippet in snippets(spec):
-        where = f"{TITLES[snippet.daemon]} on {_FAMILIES[snippet.platform]}"
+        where = f"{daemons.title(snippet.daemon)} on {_FAMILIES[snippet.platform]}"
         found += [Artifact(_SERVERS, f"{file.path} ({where})", file.text) for file in snippet.files]
     return found
 

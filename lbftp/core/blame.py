@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from lbftp.core.observe.ftpd import FtpServer
+from lbftp.core.ftp.server import FtpServer
 from lbftp.core.observe.observed import Observed
 from lbftp.core.path import Prediction, State, predict_mode, state_from_observed
 from lbftp.core.path.hops import CLIENT, HELPER

@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from lbftp.core.observe.ftp_files import main_file, servers
-from lbftp.core.observe.ftp_host import FtpHost, Instance
-from lbftp.core.observe.ftpd import Daemon
+from lbftp.core.ftp.files import main_file, servers
+from lbftp.core.ftp.host import FtpHost, Instance
 from tests.core.test_ftp_host import HOST
 
 VSFTPD = "/etc/vsftpd.conf"
@@ -15,7 +14,7 @@ PROFTPD = "/etc/proftpd/proftpd.conf"
 PURE = "/etc/pure-ftpd/pure-ftpd.conf"
 
 
-def machine(daemon: Daemon, files: Mapping[str, str], *, unit: str = "", name: str = "ftp1") -> FtpHost:
+def machine(daemon: str, files: Mapping[str, str], *, unit: str = "", name: str = "ftp1") -> FtpHost:
     """One daemon that runs with these files, started by its unit."""
     config = main_file(daemon, [f"/usr/sbin/{daemon}"], files)
     found = servers(daemon, config, files)

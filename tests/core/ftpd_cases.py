@@ -6,11 +6,12 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Any, Final
 
-from lbftp.core.observe.ftpd import FtpServer, pure_ftpd, pure_ftpd_files, vsftpd
-from lbftp.core.observe.proftpd import proftpd
-from lbftp.core.render.ftpd import Snippet
-from lbftp.core.render.ftpd_parts import CERTIFICATE, KEY, OWN_ADDRESS6
-from lbftp.core.render.pure_ftpd import FOLDER
+from lbftp.core.ftp.parts import CERTIFICATE, KEY, OWN_ADDRESS6, Snippet
+from lbftp.core.ftp.proftpd.read import proftpd
+from lbftp.core.ftp.pure_ftpd.read import OPTIONS as FOLDER
+from lbftp.core.ftp.pure_ftpd.read import pure_ftpd, pure_ftpd_files
+from lbftp.core.ftp.server import FtpServer
+from lbftp.core.ftp.vsftpd.read import vsftpd
 from lbftp.core.spec import ClusterSpec, PortRange, RealServerSpec
 from tests.core.cases import GUIDE, guide
 

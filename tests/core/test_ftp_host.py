@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lbftp.core.ftp.files import main_file, servers
+from lbftp.core.ftp.host import FtpHost, ftp_host
+from lbftp.core.ftp.host_findings import host_findings
+from lbftp.core.ftp.host_program import program
+from lbftp.core.ftp.pure_ftpd.read import OPTIONS
 from lbftp.core.observe.errors import ObserveError
-from lbftp.core.observe.ftp_files import OPTIONS, main_file, servers
-from lbftp.core.observe.ftp_host import FtpHost, ftp_host
-from lbftp.core.observe.ftp_host_program import program
 from lbftp.core.observe.program import MAGIC
-from lbftp.core.server_findings import host_findings
 from lbftp.core.spec import ClusterSpec
 from tests.core.cases import GUIDE
 from tests.core.ftpd_cases import SPECS
@@ -47,12 +48,12 @@ PARTS = {
 }
 
 
-def _framed(parts: dict[str, str]) -> bytes:
+def framed(parts: dict[str, str]) -> bytes:
     lengths = "".join(f"{len(text)} {name}\n" for name, text in parts.items())
     return f"{MAGIC}\n{lengths}\n{''.join(parts.values())}".encode()
 
 
-ANSWER = _framed(PARTS)
+ANSWER = framed(PARTS)
 HOST = ftp_host("ftp1", ANSWER)
 DIRECT = SPECS["direct"]
 
@@ -146,13 +147,20 @@ def test_any_answer_is_understood_or_refused(at: int, more: bytes) -> None:
         host_findings(GUIDE, {"ftp1": found})
 
 
+def test_an_answer_that_names_a_part_and_lacks_it_is_refused() -> None:
+    """A byte of a part's name was lost on the way: its exit code is there, its content is not."""
+    name = ANSWER.index(b" addr") + 1
+    with pytest.raises(ObserveError, match="lacks addresses"):
+        ftp_host("ftp1", ANSWER[:name] + b"b" + ANSWER[name + 1 :])
+
+
 def test_the_program_writes_nothing_outside_its_own_folder() -> None:
     assert not [w for w in ("rm -rf /", "sed -i", "systemctl restart", "mv ") if w in program()]
 
 
 def test_a_machine_where_nothing_listens_has_no_daemon() -> None:
     """SSH may be started for each connection by somebody else's socket."""
-    host = ftp_host("ftp1", _framed(PARTS | {"listening": "", "processes": ""}))
+    host = ftp_host("ftp1", framed(PARTS | {"listening": "", "processes": ""}))
     assert "ftpd-stopped" in _codes(host)
 
 
@@ -160,4 +168,4 @@ def test_a_machine_where_nothing_listens_has_no_daemon() -> None:
 def test_a_machine_without_iproute_is_told_so(part: str) -> None:
     status = PARTS["status"].replace(f"{part} 0", f"{part} 127")
     with pytest.raises(ObserveError, match="iproute2"):
-        ftp_host("ftp1", _framed(PARTS | {part: "", "status": status}))
+        ftp_host("ftp1", framed(PARTS | {part: "", "status": status}))

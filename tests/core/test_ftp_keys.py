@@ -12,22 +12,23 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from lbftp.core import ftp_keys, plan
-from lbftp.core.ftp_keys import Edit, ServerKeys, proftpd, pure_ftpd, shown, vsftpd
-from lbftp.core.ftp_keys.lines import Unsettable, Wanted
+from lbftp.core.ftp.editing import Edit, Unsettable, Wanted
+from lbftp.core.ftp.host import FtpHost
+from lbftp.core.ftp.proftpd import settings as proftpd
+from lbftp.core.ftp.pure_ftpd import settings as pure_ftpd
+from lbftp.core.ftp.pure_ftpd.read import OPTIONS
+from lbftp.core.ftp.vsftpd import settings as vsftpd
+from lbftp.core.ftp_keys import ServerKeys, program, shown
 from lbftp.core.ftp_keys.server import amiss, still
 from lbftp.core.ftp_keys.shown import HIDDEN
 from lbftp.core.observe.errors import ObserveError
-from lbftp.core.observe.ftp_files import OPTIONS
-from lbftp.core.observe.ftp_host import FtpHost
-from lbftp.core.observe.ftpd import Daemon
-from lbftp.core.program import ftp_keys as program
 from lbftp.core.spec import ClusterSpec, PortRange
 from tests.core.cases import GUIDE, guide
 from tests.core.ftp_hosts import PROFTPD, PURE, VSFTPD, machine
 from tests.core.ftpd_cases import SPECS, advertise
 
 CLUSTERS = (GUIDE, advertise(), SPECS["direct"], guide(active="none", persistence_timeout=240))
-IN_STEP: Mapping[Daemon, dict[str, str]] = {
+IN_STEP: Mapping[str, dict[str, str]] = {
     "vsftpd": {VSFTPD: "listen=YES\npasv_min_port=10000\npasv_max_port=20000\nconnect_from_port_20=YES\n"},
     "proftpd": {PROFTPD: "PassivePorts 10000 20000\nTimeoutIdle 300\nRootRevoke off\n"},
     "pure-ftpd": {PURE: "PassivePortRange 10000 20000\nMaxIdleTime 5\n"},
@@ -65,7 +66,7 @@ def proftpd_texts(draw: st.DrawFn) -> str:
     return "\n".join(made) + "\n"
 
 
-def answered(daemon: Daemon, files: Mapping[str, str]) -> FtpHost:
+def answered(daemon: str, files: Mapping[str, str]) -> FtpHost:
     """The machine, if its daemon would start with these files."""
     try:
         return machine(daemon, files)
@@ -250,7 +251,7 @@ BASE = "TimeoutIdle 60\nRootRevoke off\n"
     ({VSFTPD: "listen=YES\r\n"}, GUIDE, ""),
 ])  # fmt: skip
 def test_what_cannot_be_told_is_refused_with_the_lines(files: dict[str, str], spec: ClusterSpec, reason: str) -> None:
-    daemon: Daemon = "proftpd" if PROFTPD in files else "vsftpd"
+    daemon: str = "proftpd" if PROFTPD in files else "vsftpd"
     if not reason:
         with pytest.raises(ObserveError):
             machine(daemon, files)
@@ -384,7 +385,7 @@ def test_the_difference_of_a_very_long_file_hides_what_it_may_not_show() -> None
 
 
 def test_the_program_is_made_for_every_daemon_and_its_folder_has_a_name() -> None:
-    wrong: Mapping[Daemon, dict[str, str]] = {
+    wrong: Mapping[str, dict[str, str]] = {
         "vsftpd": {VSFTPD: "listen=YES\n"},
         "proftpd": {PROFTPD: ""},
         "pure-ftpd": {PURE: ""},

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lbftp.core.ftpd_findings import server_findings
-from lbftp.core.observe.ftpd import Daemon
-from lbftp.core.render.ftp_host import Host, host
-from lbftp.core.render.ftpd import DAEMONS, Snippet, snippet, snippets, unable
+from lbftp.core.ftp.daemon_findings import daemon_findings
+from lbftp.core.ftp.daemons import names
+from lbftp.core.ftp.host_lines import Host, host
+from lbftp.core.ftp.lines import snippet, snippets, unable
+from lbftp.core.ftp.parts import Snippet
 from lbftp.core.spec import PortRange, SpecError
 from tests.core.cases import GUIDE, golden, guide
 from tests.core.ftpd_cases import IPV6, ONLY_IPV6, SPECS, advertise, read
@@ -43,7 +44,7 @@ def test_what_is_rendered_is_read_as_what_the_cluster_needs(name: str) -> None:
     """Nothing is found, unless the daemon cannot do it, and the snippet says so."""
     spec = SPECS[name]
     for found in snippets(spec):
-        left = {f.code for f in server_findings(spec, "ftp1", read(found))}
+        left = {f.code for f in daemon_findings(spec, "ftp1", read(found))}
         assert bool(left) == bool(found.cannot), (found.daemon, left)
         assert left <= {"ftpd-control-port", "ftpd-data-port"}
 
@@ -69,7 +70,7 @@ def test_what_a_daemon_cannot_do_is_refused_with_the_reason() -> None:
         snippet(SPECS["brief"], "proftpd", "debian")
     with pytest.raises(SpecError, match="no implicit TLS"):
         snippet(SPECS["implicit-only"], "pure-ftpd", "redhat")
-    for daemon in DAEMONS:
+    for daemon in names():
         with pytest.raises(SpecError, match="the helper cannot see through TLS"):
             snippet(guide(control_ports=(), implicit_ports=(990,)), daemon, "debian")
     assert any("port 990 stays unserved" in text for text in snippet(SPECS["implicit"], "pure-ftpd", "debian").cannot)
@@ -96,10 +97,10 @@ def test_other_than_numbers_and_addresses_is_not_rendered() -> None:
         evil: Any = dataclasses.replace(SPECS["tls-dual"])
         object.__setattr__(evil, field, value)
         with pytest.raises(ValueError, match=r"reboot|192|letters"):
-            [host(evil), *(snippet(evil, daemon, "debian") for daemon in DAEMONS)]
+            [host(evil), *(snippet(evil, daemon, "debian") for daemon in names())]
     evil = dataclasses.replace(GUIDE)
     object.__setattr__(evil, "passive", SimpleNamespace(low="1\npasv_address=x", high=2, size=2))
-    for daemon in DAEMONS:
+    for daemon in names():
         with pytest.raises(ValueError, match="format code"):
             snippet(evil, daemon, "debian")
 
@@ -123,11 +124,11 @@ ports = st.sets(st.integers(2, 989), min_size=1, max_size=3)
             "implicit_ports": st.sampled_from([(), (990,)]),
         }
     ),
-    st.sampled_from(DAEMONS),
+    st.sampled_from(names()),
     st.sampled_from([{}, IPV6, ONLY_IPV6]),
 )
-def test_any_cluster_comes_back(values: dict[str, Any], daemon: Daemon, addresses: dict[str, Any]) -> None:
+def test_any_cluster_comes_back(values: dict[str, Any], daemon: str, addresses: dict[str, Any]) -> None:
     spec = guide(**values, **addresses)
     for found in (snippet(spec, daemon, "debian"), snippet(spec, daemon, "redhat")):
-        left = {f.code for f in server_findings(spec, "ftp1", read(found))}
+        left = {f.code for f in daemon_findings(spec, "ftp1", read(found))}
         assert bool(left) == bool(found.cannot)

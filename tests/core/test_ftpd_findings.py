@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lbftp.core.ftpd_findings import server_findings
+from lbftp.core.ftp.daemon_findings import daemon_findings
+from lbftp.core.ftp.daemons import names
+from lbftp.core.ftp.parts import CERTIFICATE
+from lbftp.core.ftp.proftpd.read import proftpd
+from lbftp.core.ftp.pure_ftpd.read import pure_ftpd, pure_ftpd_files
+from lbftp.core.ftp.server import FtpServer
+from lbftp.core.ftp.vsftpd.read import vsftpd
 from lbftp.core.observe.errors import ObserveError
-from lbftp.core.observe.ftpd import Daemon, FtpServer, pure_ftpd, pure_ftpd_files, vsftpd
-from lbftp.core.observe.proftpd import proftpd
-from lbftp.core.render.ftpd import DAEMONS
-from lbftp.core.render.ftpd_parts import CERTIFICATE
 from lbftp.core.spec import ClusterSpec
 from tests.core.cases import GUIDE, guide
 from tests.core.ftpd_cases import IPV6, SPECS, advertise
@@ -51,7 +53,7 @@ def test_no_text_raises_anything_else(text: str) -> None:
         except ObserveError:
             continue
         for spec in (GUIDE, SPECS["tls-dual"], SPECS["direct-dual"]):
-            server_findings(spec, "ftp1", found if isinstance(found, tuple) else (found,))
+            daemon_findings(spec, "ftp1", found if isinstance(found, tuple) else (found,))
 
 
 DEBIAN_VSFTPD = (
@@ -170,14 +172,14 @@ FINDINGS: list[tuple[ClusterSpec, FtpServer, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize("daemon", DAEMONS)
+@pytest.mark.parametrize("daemon", names())
 @pytest.mark.parametrize(("spec", "good", "changes", "code"), FINDINGS)
 def test_each_difference_is_found_with_reason_and_remedy(
-    daemon: Daemon, spec: ClusterSpec, good: FtpServer, changes: dict[str, Any], code: str
+    daemon: str, spec: ClusterSpec, good: FtpServer, changes: dict[str, Any], code: str
 ) -> None:
     good = dataclasses.replace(good, daemon=daemon)
-    assert server_findings(spec, "ftp1", [good]) == []
-    found = server_findings(spec, "ftp1", [dataclasses.replace(good, **changes)])
+    assert daemon_findings(spec, "ftp1", [good]) == []
+    found = daemon_findings(spec, "ftp1", [dataclasses.replace(good, **changes)])
     assert [f.code for f in found] == [code]
     assert found[0].what.startswith(f"ftp1 ({daemon}): ")
     assert found[0].remedy.endswith(".")
@@ -185,7 +187,7 @@ def test_each_difference_is_found_with_reason_and_remedy(
 
 
 def test_vsftpd_on_ipv6_cannot_name_the_vip() -> None:
-    found = server_findings(TLS, "ftp1", [vsftpd("listen_ipv6=YES\npasv_address=192.0.2.100")])
+    found = daemon_findings(TLS, "ftp1", [vsftpd("listen_ipv6=YES\npasv_address=192.0.2.100")])
     assert "ftpd-pasv-ipv6" in [f.code for f in found]
     assert "listen=YES and listen_ipv6=NO" in next(f.remedy for f in found if f.code == "ftpd-pasv-ipv6")
 
@@ -210,35 +212,35 @@ def test_what_the_cluster_does_not_need_is_not_asked_for(spec: ClusterSpec, foun
     """Nor is a server judged that listens beside the cluster's ports."""
     if spec is SPECS["tls-ipv6"]:
         found = tuple(dataclasses.replace(one, families=(4, 6)) for one in found)
-    assert server_findings(spec, "ftp1", found) == []
+    assert daemon_findings(spec, "ftp1", found) == []
 
 
 def test_each_port_needs_somebody_who_listens() -> None:
-    found = server_findings(SPECS["implicit"], "ftp1", [SECURE])
+    found = daemon_findings(SPECS["implicit"], "ftp1", [SECURE])
     assert [(f.code, f.expected) for f in found] == [("ftpd-control-port", "990")]
     silent = dataclasses.replace(GOOD, daemon="proftpd", control_port=0)
-    assert [f.found for f in server_findings(GUIDE, "ftp1", [silent])] == ["none"]
+    assert [f.found for f in daemon_findings(GUIDE, "ftp1", [silent])] == ["none"]
 
 
 def test_the_helper_prepares_one_data_port_only() -> None:
     """Without the helper any of the cluster's ports is let out."""
     two = dataclasses.replace(GOOD, control_port=2121, data_port=20)
-    assert [f.code for f in server_findings(SPECS["ports"], "ftp1", [GOOD, two])] == ["ftpd-data-port"]
+    assert [f.code for f in daemon_findings(SPECS["ports"], "ftp1", [GOOD, two])] == ["ftpd-data-port"]
     free = advertise(control_ports=(21, 2121))
     told = [dataclasses.replace(one, pasv_address="192.0.2.100") for one in (GOOD, two)]
-    assert server_findings(free, "ftp1", told) == []
+    assert daemon_findings(free, "ftp1", told) == []
 
 
 def test_a_virtual_host_is_named_and_a_server_that_does_not_listen_is_left_out() -> None:
     host = dataclasses.replace(GOOD, daemon="proftpd", name="ftp.example.org", passive=None)
     silent = dataclasses.replace(host, name="", control_port=0)
-    found = server_findings(GUIDE, "ftp1", [silent, host])
+    found = daemon_findings(GUIDE, "ftp1", [silent, host])
     assert [f.what.partition(":")[0] for f in found] == ["ftp1 (proftpd ftp.example.org)"]
 
 
 def test_every_finding_is_in_the_book() -> None:
     root = Path(__file__).parents[2]
-    source = (root / "lbftp" / "core" / "ftpd_findings.py").read_text()
+    source = (root / "lbftp" / "core" / "ftp" / "daemon_findings.py").read_text()
     codes = {part.partition('"')[0] for part in source.split('"ftpd-')[1:]}
     book = (root / "docs" / "ftp-servers.md").read_text()
     assert codes

@@ -10,7 +10,10 @@ from typing import Any, Final
 
 import pytest
 
-from lbftp.core.observe import connections, facts, ftpd, iptables, ipvs, ipvs_stats, nftables, numbers, proftpd
+from lbftp.core.ftp.proftpd.read import proftpd
+from lbftp.core.ftp.pure_ftpd.read import pure_ftpd
+from lbftp.core.ftp.vsftpd.read import vsftpd
+from lbftp.core.observe import connections, facts, iptables, ipvs, ipvs_stats, nftables, numbers
 from lbftp.core.observe.answer import observed, unframe
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.keepalived import includes_ours, marks, router_ids
@@ -45,9 +48,9 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     "os-release": facts.os_release,
     "connections": connections.servers,
     "numbers": numbers.parse,
-    "vsftpd": ftpd.vsftpd,
-    "pure-ftpd": ftpd.pure_ftpd,
-    "proftpd": proftpd.proftpd,
+    "vsftpd": vsftpd,
+    "pure-ftpd": pure_ftpd,
+    "proftpd": proftpd,
 }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from lbftp.core.machines import looked_at, server_of
-from lbftp.core.observe.ftp_host import Instance
-from lbftp.core.server_findings import host_findings
+from lbftp.core.ftp.host import Instance
+from lbftp.core.ftp.host_findings import host_findings
+from lbftp.core.ftp.looks import looked_at, server_of
 from tests.core.cases import GUIDE
 from tests.core.test_ftp_host import HOST
 

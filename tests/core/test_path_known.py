@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lbftp.core.ftp.server import FtpServer
 from lbftp.core.observe import iptables
 from lbftp.core.observe.errors import ObserveError
-from lbftp.core.observe.ftpd import FtpServer
 from lbftp.core.observe.ipvs import Destination, Service
 from lbftp.core.observe.observed import Observed
 from lbftp.core.path import MODES, Client, Ports, State, predict, predict_mode, state_from_observed, state_from_spec

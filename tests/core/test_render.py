@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from lbftp.core.ftp.lines import snippets
 from lbftp.core.observe.keepalived import MAIN, includes_ours, marks, router_ids
 from lbftp.core.observe.keepalived.tree import read
 from lbftp.core.observe.keepalived.typed import meaning
@@ -17,7 +18,6 @@ from lbftp.core.ours import INCLUDE_DIR, MODPROBE_FILE, MODULE_FILE, SYSCTL_FILE
 from lbftp.core.render import desired, keepalived, kernel, preview
 from lbftp.core.render.desired import keepalived_files
 from lbftp.core.render.ftp_check import script
-from lbftp.core.render.ftpd import snippets
 from lbftp.core.spec import ClusterSpec, from_json, to_json
 from lbftp.core.steps import main_text
 from tests.core.cases import GUIDE, R1, golden, guide, pair

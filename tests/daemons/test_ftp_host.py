@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from lbftp.core.render.ftp_host import addresses, host
+from lbftp.core.ftp.host_lines import addresses, host
 from lbftp.core.spec import ClusterSpec
 from tests.core.ftpd_cases import SPECS
 

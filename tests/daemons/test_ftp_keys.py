@@ -16,11 +16,9 @@ from typing import Any, Final
 
 import pytest
 
-from lbftp.core.ftp_keys import KIND
+from lbftp.core.ftp.pure_ftpd.read import OPTIONS
+from lbftp.core.ftp_keys import KIND, program
 from lbftp.core.job import Access, Event, Job, Orders
-from lbftp.core.observe.ftp_files import OPTIONS
-from lbftp.core.observe.ftpd import Daemon
-from lbftp.core.program import ftp_keys as program
 from lbftp.core.spec import ClusterSpec, PortRange
 from ops.bench.sshd import Target, private_sshd
 from ops.bootstrap import UNPACK_INTO
@@ -179,7 +177,7 @@ def machines(sshd: Target, tmp_path: Path) -> Iterator[Machines]:
     """Machines ftp1 and ftp2 (or as many as are asked for) with one daemon each."""
     with ExitStack() as stack:
 
-        def start(daemon: Daemon, files: Mapping[str, str], *, count: int = 1, command: str = "") -> Site:
+        def start(daemon: str, files: Mapping[str, str], *, count: int = 1, command: str = "") -> Site:
             names = [f"ftp{number + 1}" for number in range(count)]
             found = {n: stack.enter_context(machine(sshd, tmp_path / n, daemon, files, command)) for n in names}
             return Site(found)
@@ -188,7 +186,7 @@ def machines(sshd: Target, tmp_path: Path) -> Iterator[Machines]:
 
 
 @contextmanager
-def machine(sshd: Target, folder: Path, daemon: Daemon, files: Mapping[str, str], command: str) -> Iterator[Server]:
+def machine(sshd: Target, folder: Path, daemon: str, files: Mapping[str, str], command: str) -> Iterator[Server]:
     folder.mkdir()
     placed = {path: text.replace("{folder}", str(folder)) for path, text in files.items()}
     config = next(iter(placed))
@@ -241,7 +239,7 @@ CASES: Final = {
 
 
 @pytest.mark.parametrize("daemon", ["vsftpd", "proftpd", "pure-ftpd"])
-def test_a_wrong_passive_range_is_put_right_and_nothing_else(machines: Machines, daemon: Daemon) -> None:
+def test_a_wrong_passive_range_is_put_right_and_nothing_else(machines: Machines, daemon: str) -> None:
     files, command, pairs = CASES[daemon]
     site = machines(daemon, files, command=command)
     server, path = site.servers["ftp1"], next(iter(files))
@@ -309,7 +307,7 @@ BROKEN: Final = {
 
 
 @pytest.mark.parametrize("daemon", ["vsftpd", "proftpd", "pure-ftpd"])
-def test_a_text_that_the_daemon_refuses_is_not_put_there(machines: Machines, daemon: Daemon) -> None:
+def test_a_text_that_the_daemon_refuses_is_not_put_there(machines: Machines, daemon: str) -> None:
     """Somebody broke the file since the daemon started: setting keys in it would bring the daemon down."""
     site = machines(daemon, CASES[daemon][0])
     server, (path, more, said) = site.servers["ftp1"], BROKEN[daemon]
@@ -333,7 +331,7 @@ PICKY: Final = {
 
 
 @pytest.mark.parametrize("daemon", ["vsftpd", "pure-ftpd"])
-def test_a_daemon_that_does_not_start_again_gets_its_old_text_back(machines: Machines, daemon: Daemon) -> None:
+def test_a_daemon_that_does_not_start_again_gets_its_old_text_back(machines: Machines, daemon: str) -> None:
     files = dict(CASES[daemon][0])
     if daemon == "vsftpd":
         # Taking something out of it makes it a restart.

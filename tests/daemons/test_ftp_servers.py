@@ -12,11 +12,14 @@ from typing import Any, Final
 
 import pytest
 
+from lbftp.core.ftp.daemons import names
+from lbftp.core.ftp.lines import snippet, unable
+from lbftp.core.ftp.proftpd.read import proftpd
+from lbftp.core.ftp.pure_ftpd.read import pure_ftpd, pure_ftpd_files
+from lbftp.core.ftp.server import FtpServer
+from lbftp.core.ftp.vsftpd.read import vsftpd
 from lbftp.core.observe.errors import ObserveError
-from lbftp.core.observe.ftpd import Daemon, FtpServer, pure_ftpd, pure_ftpd_files, vsftpd
-from lbftp.core.observe.proftpd import proftpd
 from lbftp.core.promise import Client, data_port, data_ports, promised
-from lbftp.core.render.ftpd import DAEMONS, snippet, unable
 from lbftp.core.spec import ClusterSpec
 from ops.bootstrap import UNPACK_INTO
 from tests.core.cases import guide
@@ -45,7 +48,7 @@ def ask(tls: str = "none", port: int = 21, host: str = "127.0.0.1", *, reuse: bo
 
 
 def happens(
-    daemon: Daemon, files: list[list[str]], folder: Path, *asks: dict[str, Any], addresses: tuple[str, ...] = ()
+    daemon: str, files: list[list[str]], folder: Path, *asks: dict[str, Any], addresses: tuple[str, ...] = ()
 ) -> list[dict[str, Any]]:
     """What clients see of `daemon` with these lines; `refused` alone where nothing listens or it does not start."""
     folder.mkdir(exist_ok=True)
@@ -58,22 +61,22 @@ def happens(
     return found
 
 
-def read(daemon: Daemon, lines: list[str]) -> FtpServer:
+def read(daemon: str, lines: list[str]) -> FtpServer:
     text = "\n".join(lines)
     return {"vsftpd": vsftpd, "proftpd": lambda t: proftpd(t)[0], "pure-ftpd": pure_ftpd}[daemon](text)
 
 
-def served(spec: ClusterSpec, daemon: Daemon) -> list[Client]:
+def served(spec: ClusterSpec, daemon: str) -> list[Client]:
     """What `daemon` does of the promise, once for each way in (IP version, TLS, port)."""
     doors = {(c.family, c.tls, c.port): c for c in promised(spec)}
     return [c for c in doors.values() if daemon != "pure-ftpd" or c.tls != "implicit"]
 
 
 @pytest.mark.parametrize(
-    ("name", "daemon"), [(n, d) for n in KINDS for d in DAEMONS if d not in dict(unable(SPECS[n]))]
+    ("name", "daemon"), [(n, d) for n in KINDS for d in names() if d not in dict(unable(SPECS[n]))]
 )
 def test_the_lines_do_what_the_cluster_needs(
-    daemon: Daemon, name: str, certificate: tuple[str, str], tmp_path: Path
+    daemon: str, name: str, certificate: tuple[str, str], tmp_path: Path
 ) -> None:
     """Every kind of client that is promised, also one that does not resume TLS, gets a listing where routers mark it."""
     spec = SPECS[name]
@@ -91,7 +94,7 @@ def test_the_lines_do_what_the_cluster_needs(
             assert {address for address, _ in seen["passive"]} == {told}, str(client)
 
 
-def check_ports(spec: ClusterSpec, daemon: Daemon, client: Client, seen: dict[str, Any]) -> None:
+def check_ports(spec: ClusterSpec, daemon: str, client: Client, seen: dict[str, Any]) -> None:
     if not isinstance(seen["passive"], str):
         assert all(port in spec.passive for _, port in seen["passive"])
     expected = 20 if daemon == "pure-ftpd" else data_port(client.port)
@@ -120,7 +123,7 @@ def agrees(said: FtpServer, seen: dict[str, Any]) -> None:
         assert seen["active"][1] > 1023
 
 
-READINGS: list[tuple[Daemon, list[str]]] = [
+READINGS: list[tuple[str, list[str]]] = [
     ("vsftpd", []),
     ("vsftpd", ["pasv_min_port=30000", "pasv_max_port=30003", "pasv_min_port=31000", "pasv_max_port=31003"]),
     ("vsftpd", ["  pasv_min_port=64000 and more", "pasv_max_port=50"]),
@@ -152,11 +155,11 @@ READINGS: list[tuple[Daemon, list[str]]] = [
 @pytest.mark.parametrize(
     ("daemon", "lines"), READINGS, ids=lambda value: "; ".join(value)[:50] if isinstance(value, list) else value
 )
-def test_a_daemon_does_what_its_reader_says(daemon: Daemon, lines: list[str], tmp_path: Path) -> None:
+def test_a_daemon_does_what_its_reader_says(daemon: str, lines: list[str], tmp_path: Path) -> None:
     agrees(read(daemon, lines), happens(daemon, [lines], tmp_path)[0])
 
 
-def tls_lines(daemon: Daemon, certificate: tuple[str, str]) -> list[str]:
+def tls_lines(daemon: str, certificate: tuple[str, str]) -> list[str]:
     """TLS with every default of the daemon."""
     names = {"vsftpd": "rsa_cert_file={}", "proftpd": "TLSRSACertificateFile {}", "pure-ftpd": ""}[daemon]
     keys = {"vsftpd": "rsa_private_key_file={}", "proftpd": "TLSRSACertificateKeyFile {}", "pure-ftpd": ""}[daemon]
@@ -165,7 +168,7 @@ def tls_lines(daemon: Daemon, certificate: tuple[str, str]) -> list[str]:
     return [{"vsftpd": "listen=YES\nssl_enable=YES", "proftpd": "TLSEngine on", "pure-ftpd": "TLS 1"}[daemon], *named]
 
 
-TLS_READINGS: list[tuple[Daemon, list[str]]] = [
+TLS_READINGS: list[tuple[str, list[str]]] = [
     ("vsftpd", []),
     ("vsftpd", ["force_local_logins_ssl=NO"]),
     ("vsftpd", ["force_local_logins_ssl=NO", "force_local_data_ssl=NO"]),
@@ -187,7 +190,7 @@ TLS_READINGS: list[tuple[Daemon, list[str]]] = [
     ("daemon", "more"), TLS_READINGS, ids=lambda value: "; ".join(value)[:50] if isinstance(value, list) else value
 )
 def test_a_daemon_speaks_tls_as_its_reader_says(
-    daemon: Daemon, more: list[str], certificate: tuple[str, str], tmp_path: Path
+    daemon: str, more: list[str], certificate: tuple[str, str], tmp_path: Path
 ) -> None:
     lines = [*tls_lines(daemon, certificate), *more]
     said = read(daemon, lines)
@@ -201,7 +204,7 @@ def test_a_daemon_speaks_tls_as_its_reader_says(
         assert ("hello" in seen.get("transfer", "")) != said.tls_required
 
 
-LISTENING: list[tuple[Daemon, list[str]]] = [
+LISTENING: list[tuple[str, list[str]]] = [
     ("vsftpd", ["listen=YES"]),
     ("vsftpd", ["listen=NO", "listen_ipv6=YES"]),
     ("vsftpd", ["listen=NO", "listen_ipv6=YES", "listen_address6=fd00:50::11"]),
@@ -226,7 +229,7 @@ LISTENING: list[tuple[Daemon, list[str]]] = [
 @pytest.mark.parametrize(
     ("daemon", "lines"), LISTENING, ids=lambda value: "; ".join(value)[:50] if isinstance(value, list) else value
 )
-def test_a_daemon_listens_where_its_reader_says(daemon: Daemon, lines: list[str], tmp_path: Path) -> None:
+def test_a_daemon_listens_where_its_reader_says(daemon: str, lines: list[str], tmp_path: Path) -> None:
     said = proftpd("\n".join(lines))[-1] if daemon == "proftpd" else read(daemon, lines)
     own = {4: ("127.0.0.1", "10.0.50.11"), 6: ("::1", "fd00:50::11")}
     wanted = [(family, host) for family in said.families for host in own[family] if said.bound in {"", host}]
@@ -260,7 +263,7 @@ def test_a_virtual_host_has_the_global_lines_and_not_the_main_server_s(tmp_path:
     ("pure-ftpd", "PassivePortRange 30000:30003"), ("pure-ftpd", "MaxIdleTime 5 # minutes"), ("pure-ftpd", "MaxIdleTime"),
     ("pure-ftpd", "IPV4Only yes\nIPV6Only yes"), ("pure-ftpd", "Bind 127.0.0.1"),
 ])  # fmt: skip
-def test_what_a_reader_refuses_the_daemon_refuses_too(daemon: Daemon, line: str, tmp_path: Path) -> None:
+def test_what_a_reader_refuses_the_daemon_refuses_too(daemon: str, line: str, tmp_path: Path) -> None:
     with pytest.raises(ObserveError):
         read(daemon, [line])
     assert "refused" in happens(daemon, [[line]], tmp_path)[0]
@@ -278,9 +281,9 @@ def test_proftpd_s_own_check_has_nothing_to_say(name: str, certificate: tuple[st
     assert (done.returncode, "fatal" in done.stderr) == (0, False), done.stderr
 
 
-@pytest.mark.parametrize("daemon", DAEMONS)
+@pytest.mark.parametrize("daemon", names())
 def test_a_daemon_starts_with_the_lines_of_every_kind_of_cluster(
-    daemon: Daemon, certificate: tuple[str, str], tmp_path: Path
+    daemon: str, certificate: tuple[str, str], tmp_path: Path
 ) -> None:
     """Kinds that differ in nothing that an FTP server has to know are tried once."""
     able = {n: s for n, s in EVERY_KIND.items() if daemon not in dict(unable(s))}

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from lab import api
+from lbftp.core.ftp.lines import snippet
+from lbftp.core.ftp.parts import CERTIFICATE, KEY, OWN_ADDRESS6, ConfigFile
 from lbftp.core.job import Probe
 from lbftp.core.observe.observed import Observed
 from lbftp.core.path import predict_mode, state_from_observed
 from lbftp.core.promise import promised
-from lbftp.core.render.ftpd import snippet
-from lbftp.core.render.ftpd_parts import CERTIFICATE, KEY, OWN_ADDRESS6, ConfigFile
 from lbftp.core.sessions import kind_row, label
 from lbftp.core.spec import ClusterSpec, RealServerSpec, RouterSpec, Vrrp
 from tests.core.cases import R1, R2, guide

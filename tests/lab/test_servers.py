@@ -12,8 +12,8 @@ from typing import Any, Final
 import pytest
 
 from lbftp.core import ours
+from lbftp.core.ftp.host_program import program
 from lbftp.core.ftp_keys import KIND
-from lbftp.core.observe.ftp_host_program import program
 from tests.lab.conftest import SERVERS, Kinds
 from tests.workers.conftest import Bench
 from workers.outcome import Outcome

@@ -4,33 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from lbftp.core.findings import Finding
-from lbftp.core.ftp_keys import proftpd, pure_ftpd, vsftpd
-from lbftp.core.ftp_keys.lines import Unsettable, Wanted
-from lbftp.core.ftpd_findings import server_findings
+from lbftp.core.ftp.daemon import Asked
+from lbftp.core.ftp.daemon_findings import daemon_findings
+from lbftp.core.ftp.daemons import named
+from lbftp.core.ftp.editing import Edit, Unsettable, Wanted
+from lbftp.core.ftp.files import servers
+from lbftp.core.ftp.host import FtpHost, Instance
+from lbftp.core.ftp.server import FtpServer
 from lbftp.core.observe.errors import ObserveError
-from lbftp.core.observe.ftp_files import OPTIONS, option_files, proftpd_lines, servers
-from lbftp.core.observe.ftp_host import FtpHost, Instance
-from lbftp.core.observe.ftpd import Daemon, FtpServer
 from lbftp.core.spec import ClusterSpec
-
-# The findings that are put right, for each daemon; certificates, further ports and demands on clients are people's.
-CORRECTED: Final[Mapping[Daemon, frozenset[str]]] = {
-    "vsftpd": vsftpd.CODES,
-    "proftpd": proftpd.CODES,
-    "pure-ftpd": pure_ftpd.CODES,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One file; `before` None: it is not there yet. Both may hold passwords, and stay in the worker."""
-
-    path: str
-    before: str | None = field(repr=False)
-    after: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,51 +57,35 @@ def corrected(spec: ClusterSpec, server: str, one: Instance) -> list[Finding]:
 
 
 def _of(spec: ClusterSpec, server: str, part: FtpServer) -> list[Finding]:
-    return [f for f in server_findings(spec, server, (part,)) if f.code in CORRECTED[part.daemon]]
+    return [f for f in daemon_findings(spec, server, (part,)) if f.code in named(part.daemon).settings.codes]
 
 
 def _keys(spec: ClusterSpec, host: FtpHost, one: Instance, lines: list[str]) -> InstanceKeys:
+    settings = named(one.daemon).settings
     files, may_reload = dict(host.files), one.unit in host.reloadable
     for number, part in enumerate(one.servers):
         codes = frozenset(f.code for f in _of(spec, host.name, part))
         if codes:
-            changed, enough = _edited(spec, one, number, codes, (files, lines))
-            files |= changed
-            may_reload = may_reload and enough
+            asked = Asked(spec, one.config, files, number, part, codes)
+            need = _wanted(asked, lines)
+            files |= settings.edited(asked, need)
+            may_reload = may_reload and settings.reloadable(need)
     if not one.unit:
         raise Unsettable("no unit of systemd's started it, so nobody can tell how to restart it")
     _refuse_surprises(spec, host, one, files)
     edits = tuple(Edit(p, host.files.get(p), t) for p, t in sorted(files.items()) if t != host.files.get(p))
-    candidate = "".join(line.text for line in proftpd_lines(one.config, files)) if one.daemon == "proftpd" else ""
+    candidate = settings.whole(one.config, files)
     return InstanceKeys(one, tuple(corrected(spec, host.name, one)), edits, may_reload, candidate)
 
 
-def _edited(
-    spec: ClusterSpec, one: Instance, number: int, codes: frozenset[str], into: tuple[Mapping[str, str], list[str]]
-) -> tuple[dict[str, str], bool]:
-    """The files that change for one of the daemon's servers, and whether it need not be restarted for that; the lines
-    that it comes to are added to those told to people."""
-    (files, lines), part = into, one.servers[number]
-    if one.daemon == "vsftpd":
-        need = _some(vsftpd.wanted(spec, part, codes, files[one.config]))
-        lines += vsftpd.spelled(need)
-        return {one.config: vsftpd.edited(files[one.config], need)}, vsftpd.reloadable(need)
-    if one.daemon == "proftpd":
-        need = _some(proftpd.wanted(spec, codes))
-        lines += [f"{line} (in the virtual host {part.name})" if part.name else line for line in proftpd.spelled(need)]
-        return proftpd.edited(one.config, files, number, need), True
-    need = _some(pure_ftpd.wanted(spec, part, codes))
-    if one.config != OPTIONS:
-        lines += pure_ftpd.spelled(need)
-        return {one.config: pure_ftpd.edited(files[one.config], need)}, False
-    lines += pure_ftpd.spelled(need, OPTIONS)
-    after = pure_ftpd.files_edited(option_files(files), need)
-    return {f"{OPTIONS}/{option}": text for option, text in after.items()}, False
-
-
-def _some(need: Wanted) -> Wanted:
+def _wanted(asked: Asked, lines: list[str]) -> Wanted:
+    """The options that change for one of the daemon's servers; the lines that it comes to are added to those told to
+    people, which they are also if the options turn out to be unsettable."""
+    settings = named(asked.server.daemon).settings
+    need = settings.wanted(asked)
     if not need:
         raise Unsettable("where its value comes from cannot be told")
+    lines += settings.spelled(asked, need)
     return need
 
 
@@ -139,7 +107,7 @@ def _refuse_surprises(spec: ClusterSpec, host: FtpHost, one: Instance, files: Ma
 
 def _new(spec: ClusterSpec, host: FtpHost, one: Instance, after: Sequence[FtpServer]) -> list[str]:
     others = [s for other in host.instances if other != one for s in other.servers]
-    before = {(f.code, f.what) for f in server_findings(spec, host.name, [*others, *one.servers])}
+    before = {(f.code, f.what) for f in daemon_findings(spec, host.name, [*others, *one.servers])}
     codes = {code for code, _ in before}
-    found = server_findings(spec, host.name, [*others, *after])
+    found = daemon_findings(spec, host.name, [*others, *after])
     return [f.what for f in found if (f.code, f.what) not in before and f.code not in codes]

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from lbftp.core.ftp_keys.instance import Edit, InstanceKeys, Unset
+from lbftp.core.ftp.daemons import named
+from lbftp.core.ftp.editing import Edit
+from lbftp.core.ftp.host import FtpHost
+from lbftp.core.ftp_keys.instance import InstanceKeys, Unset
 from lbftp.core.ftp_keys.server import ServerKeys, server_keys
 from lbftp.core.ftp_keys.shown import difference
-from lbftp.core.observe.ftp_host import FtpHost
 from lbftp.core.plan import Plan, RouterPlan
 from lbftp.core.problem import Problem, Severity
-from lbftp.core.render.ftpd import TITLES
 from lbftp.core.spec import ClusterSpec
 from lbftp.core.steps import Step, sha256
 
@@ -23,11 +24,6 @@ JUDGE, KEEP, WRITE, RENEW, LISTEN, LOOK = "judge", "keep", "write", "renew", "li
 _SESSIONS: Final = {
     True: "It reads its file again; sessions that go on are kept",
     False: "Sessions that go on there end, clients have to log in again",
-}
-_JUDGED: Final = {
-    "vsftpd": "It has no check of its own: it is started with the new file at a spare port, and has to listen there",
-    "proftpd": "proftpd -t reads it with everything that it includes",
-    "pure-ftpd": "It has no check of its own: it is started with the new text at a spare port, and has to listen there",
 }
 
 
@@ -66,9 +62,10 @@ def _steps(found: ServerKeys) -> Iterator[Step]:
     if not found.keys:
         return
     for number, keys in enumerate(found.keys):
-        title = f"Have {TITLES[keys.instance.daemon]} judge the new text"
+        daemon = named(keys.instance.daemon)
+        title = f"Have {daemon.title} judge the new text"
         params: dict[str, Any] = {"config": keys.instance.config, "candidate": sha256(keys.candidate)}
-        yield _step(judge_id(number), JUDGE, title, _JUDGED[keys.instance.daemon], params)
+        yield _step(judge_id(number), JUDGE, title, daemon.settings.judged_by, params)
     yield _step(KEEP, KEEP, "Keep a copy of what is there, and the way back", "It is taken if a later step fails", {})
     for keys in found.keys:
         why = "; ".join(dict.fromkeys(f.what.partition(": ")[2] for f in keys.findings))

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lbftp.core.findings import Finding
+from lbftp.core.ftp.host import FtpHost
+from lbftp.core.ftp.host_findings import host_findings
 from lbftp.core.ftp_keys.instance import InstanceKeys, Unset, corrected, instance_keys
-from lbftp.core.observe.ftp_host import FtpHost
-from lbftp.core.server_findings import host_findings
 from lbftp.core.spec import ClusterSpec
 
 

@@ -4,41 +4,25 @@ lines that can hold no secret."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from difflib import Match, SequenceMatcher
 from typing import Final
 
-from lbftp.core.ftp_keys.instance import Edit
-from lbftp.core.observe.ftpd import Daemon
+from lbftp.core.ftp.daemons import named
+from lbftp.core.ftp.editing import Edit
 from lbftp.core.plan import Change
 
 HIDDEN: Final = "(a line that is not shown: it might hold a secret)"
 _AROUND: Final = 2
 # Above that many pairs of lines between the first change and the last, a difference may be longer than it has to be.
 _PAIRS: Final = 250_000
-# What is set here (ftp_keys.vsftpd, proftpd, pure_ftpd).
-_OWN: Final[Mapping[Daemon, frozenset[str]]] = {
-    "vsftpd": frozenset({
-        "pasv_min_port", "pasv_max_port", "pasv_address", "pasv_addr_resolve", "pasv_enable", "port_enable",
-        "connect_from_port_20", "ftp_data_port", "idle_session_timeout", "listen", "listen_ipv6",
-    }),
-    "proftpd": frozenset({"passiveports", "masqueradeaddress", "timeoutidle", "rootrevoke"}),
-    "pure-ftpd": frozenset({"passiveportrange", "forcepassiveip", "maxidletime", "natmode"}),
-}  # fmt: skip
-# What ProFTPD's modules for databases, directories and other log-ins are given stands in plain text in its file, so
-# only directives that are known to hold none are shown of it.
-_KNOWN: Final = frozenset({
-    "defaultaddress", "defaultserver", "include", "maxinstances", "port", "servername", "servertype", "socketbindtight",
-    "timeoutlogin", "timeoutnotransfer", "timeoutstalled", "tlsengine", "tlsoptions", "tlsprotocol", "tlsrequired",
-    "umask", "useipv6", "usereversedns",
-})  # fmt: skip
 _SECRET: Final = re.compile(
     r"pass(?!ive)|secret|sql|ldap|radius|redis|auth|cred|token|key|login|crypt|\bpw|\bpin\b|dsn|://|\$[0-9a-z]+\$",
     re.IGNORECASE,
 )
 
 
-def difference(daemon: Daemon, edit: Edit) -> Change:
+def difference(daemon: str, edit: Edit) -> Change:
     """`before` and `after` of it are only the lines that go and come."""
     rows = list(_rows(daemon, (edit.before or "").splitlines(), edit.after.splitlines()))
     gone = "".join(f"{row[1:]}\n" for row in rows if row.startswith("-"))
@@ -46,7 +30,7 @@ def difference(daemon: Daemon, edit: Edit) -> Change:
     return Change(edit.path, None if edit.before is None else gone, come, "\n".join(["--- now", "+++ after", *rows]))
 
 
-def _rows(daemon: Daemon, old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+def _rows(daemon: str, old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
     """A unified difference without its two first lines. Whatever may hold a secret is hidden, also in lines that come
     and go: the difference of a very long file may name lines that stay."""
     for group in _Kept(daemon, old, new).get_grouped_opcodes(_AROUND):
@@ -60,17 +44,18 @@ def _rows(daemon: Daemon, old: Sequence[str], new: Sequence[str]) -> Iterator[st
                 yield from (f"+{_masked(daemon, line)}" for line in new[k:m])
 
 
-def _masked(daemon: Daemon, line: str) -> str:
+def _masked(daemon: str, line: str) -> str:
     return line if harmless(daemon, line) else HIDDEN
 
 
-def harmless(daemon: Daemon, line: str) -> bool:
+def harmless(daemon: str, line: str) -> bool:
     """Whether a line may be shown."""
-    plain = line.strip()
-    if not plain or _option(plain) in _OWN[daemon]:
+    plain, settings = line.strip(), named(daemon).settings
+    if not plain or _option(plain) in settings.options:
         return True
-    if daemon == "proftpd" and not plain.startswith(("#", "<")):
-        return _option(plain) in _KNOWN
+    known = settings.harmless
+    if known is not None and not plain.startswith(("#", "<")):
+        return _option(plain) in known
     return not _SECRET.search(plain)
 
 
@@ -82,10 +67,11 @@ class _Kept(SequenceMatcher[str]):
     """Matches every line that is not of an option of ours with itself: those all stay, in their order, so no alignment
     can weigh more than one in which none of them comes or goes. difflib's own is not the shortest."""
 
-    def __init__(self, daemon: Daemon, old: Sequence[str], new: Sequence[str]) -> None:
+    def __init__(self, daemon: str, old: Sequence[str], new: Sequence[str]) -> None:
         super().__init__(None, old, new, autojunk=False)
         self._old, self._new = old, new
-        self._weights = [1 if _option(line) in _OWN[daemon] else len(old) + 1 for line in old]
+        own = named(daemon).settings.options
+        self._weights = [1 if _option(line) in own else len(old) + 1 for line in old]
 
     def get_matching_blocks(self) -> list[Match]:
         old, new = self._old, self._new

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from lbftp.core.observe.ftpd import FtpServer
+from lbftp.core.ftp.server import FtpServer
 from lbftp.core.observe.observed import Observed
 from lbftp.core.path.hops import Prediction
 from lbftp.core.path.known import state_from_observed, state_from_spec

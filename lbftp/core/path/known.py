@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Final, Literal
 
-from lbftp.core.observe.ftpd import FtpServer
+from lbftp.core.ftp.server import FtpServer
 from lbftp.core.observe.iptables import Ruleset
 from lbftp.core.observe.ipvs import Service, fwmark
 from lbftp.core.observe.observed import Observed

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
-from lbftp.core.observe.ftpd import FtpServer
+from lbftp.core.ftp.server import FtpServer
 from lbftp.core.path.rules import Ports
 from lbftp.core.path.state import State
 

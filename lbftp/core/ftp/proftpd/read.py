@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Final
 
+from lbftp.core.ftp.proftpd.files import proftpd_lines
+from lbftp.core.ftp.server import FtpServer, Ports, port_number, ports
 from lbftp.core.observe.errors import ObserveError
-from lbftp.core.observe.ftpd import FtpServer, Ports, port_number, ports
 from lbftp.core.spec import FAMILIES, Family
 
 WORD: Final = re.compile(r'"((?:\\.|[^"\\])*)"|(\S+)')
@@ -42,6 +43,11 @@ class _Reading:
     @property
     def here(self) -> _Scope | None:
         return self.blocks[-1][1] if self.blocks else self.main
+
+
+def servers(config: str, files: Mapping[str, str]) -> tuple[FtpServer, ...]:
+    """All servers that a process of ProFTPD is. Raises ObserveError."""
+    return proftpd("".join(line.text for line in proftpd_lines(config, files)))
 
 
 def proftpd(text: str) -> tuple[FtpServer, ...]:

@@ -1,37 +1,38 @@
 """proftpd.conf with all that it includes: where a server's own directives stand, and the lines with them set.
 
-Read as `observe.proftpd` reads: of one name the first counts, a server's own beat <Global>'s, a virtual host inherits
+Read as `proftpd.read` reads: of one name the first counts, a server's own beat <Global>'s, a virtual host inherits
 nothing from the main server. What depends on a module or a definition cannot be told from outside and is not edited.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Final
 
-from lbftp.core.ftp_keys.lines import Unsettable, Wanted, checked, plain
-from lbftp.core.ftp_keys.vsftpd import ADDRESS, RANGE
-from lbftp.core.observe.ftp_files import Line, proftpd_lines
-from lbftp.core.observe.proftpd import BLOCK, WORD, taken, words
-from lbftp.core.render.ftpd_parts import idle_timeout, names_vip
+from lbftp.core.ftp.daemon import Asked, Settings
+from lbftp.core.ftp.editing import ADDRESS_CODES, RANGE_CODES, Edit, Unsettable, Wanted, checked, plain
+from lbftp.core.ftp.parts import idle_timeout, names_vip
+from lbftp.core.ftp.proftpd.files import Line, proftpd_lines
+from lbftp.core.ftp.proftpd.read import BLOCK, WORD, taken, words
 from lbftp.core.spec import ClusterSpec
 
-CODES: Final = ADDRESS | RANGE | {"ftpd-idle-timeout", "ftpd-data-port", "ftpd-active-off"}
+CODES: Final = ADDRESS_CODES | RANGE_CODES | {"ftpd-idle-timeout", "ftpd-data-port", "ftpd-active-off"}
 MAIN, GLOBAL = 0, -1
 
 
 def wanted(spec: ClusterSpec, codes: AbstractSet[str]) -> Wanted:
     """The directives that findings with these codes ask for. Raises Unsettable."""
     need: dict[str, str | None] = {}
-    if codes & RANGE:
+    if codes & RANGE_CODES:
         if spec.passive.size == 1:
             raise Unsettable("ProFTPD needs at least two passive ports")
         need["PassivePorts"] = f"{spec.passive.low:d} {spec.passive.high:d}"
-    if codes & ADDRESS:
+    if codes & ADDRESS_CODES:
         need["MasqueradeAddress"] = f"{IPv4Address(str(spec.vip))}" if names_vip(spec) else None
     if "ftpd-idle-timeout" in codes:
         need["TimeoutIdle"] = f"{idle_timeout(spec):d}"
@@ -112,7 +113,7 @@ def _read(config: str, files: Mapping[str, str]) -> _Read:
 
 
 def _whole(lines: Sequence[Line]) -> Iterator[tuple[int, int, str]]:
-    """First and last line, and the text, of everything but comments (observe.proftpd has the rule)."""
+    """First and last line, and the text, of everything but comments (`proftpd.read` has the rule)."""
     begun, first = "", 0
     for number, line in enumerate(lines):
         text = line.text.strip()
@@ -212,3 +213,42 @@ def _comment(text: str) -> str:
 def spelled(need: Wanted) -> list[str]:
     """The lines for somebody who sets them by hand."""
     return [f"{name} {value}" if value is not None else f"no {name}" for name, value in need.items()]
+
+
+def _spelled(asked: Asked, need: Wanted) -> list[str]:
+    host = f" (in the virtual host {asked.server.name})" if asked.server.name else ""
+    return [f"{line}{host}" for line in spelled(need)]
+
+
+def _whole_text(config: str, files: Mapping[str, str]) -> str:
+    return "".join(line.text for line in proftpd_lines(config, files))
+
+
+def _judge(_config: str, _edits: Sequence[Edit], whole: str) -> str:
+    return f"""printf %s {shlex.quote(whole)} >"$work/new" || return 1
+proftpd -t -c "$work/new" >"$work/said" 2>&1 && return 0
+refused "$work/said" "ProFTPD refuses the new text"
+return 1"""
+
+
+# What ProFTPD's modules for databases, directories and other log-ins are given stands in plain text in its file, so
+# only directives that are known to hold none are shown of it.
+_HARMLESS: Final = frozenset({
+    "defaultaddress", "defaultserver", "include", "maxinstances", "port", "servername", "servertype", "socketbindtight",
+    "timeoutlogin", "timeoutnotransfer", "timeoutstalled", "tlsengine", "tlsoptions", "tlsprotocol", "tlsrequired",
+    "umask", "useipv6", "usereversedns",
+})  # fmt: skip
+
+SETTINGS: Final = Settings(
+    codes=CODES,
+    options=frozenset({"passiveports", "masqueradeaddress", "timeoutidle", "rootrevoke"}),
+    wanted=lambda asked: wanted(asked.spec, asked.codes),
+    spelled=_spelled,
+    edited=lambda asked, need: edited(asked.config, asked.files, asked.number, need),
+    # SIGHUP has it read everything again.
+    reloadable=lambda _need: True,
+    judged_by="proftpd -t reads it with everything that it includes",
+    judge=_judge,
+    whole=_whole_text,
+    harmless=_HARMLESS,
+)

@@ -1,24 +1,15 @@
-"""Which files an FTP daemon reads, and what they come to together: includes are put in where they are named."""
+"""Which files ProFTPD reads, and what they come to together: includes are put in where they are named."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
 from lbftp.core.observe.errors import ObserveError
-from lbftp.core.observe.ftpd import Daemon, FtpServer, pure_ftpd, pure_ftpd_files, vsftpd
-from lbftp.core.observe.proftpd import proftpd
 
-# Pure-FTPd's options on Debian, one file each.
-OPTIONS: Final = "/etc/pure-ftpd/conf"
-_MAIN: Final[Mapping[Daemon, tuple[str, ...]]] = {
-    "vsftpd": ("/etc/vsftpd.conf", "/etc/vsftpd/vsftpd.conf"),
-    "proftpd": ("/etc/proftpd/proftpd.conf", "/etc/proftpd.conf"),
-    "pure-ftpd": ("/etc/pure-ftpd/pure-ftpd.conf", "/etc/pure-ftpd.conf"),
-}
 _INCLUDE: Final = re.compile(r"""\s*include\s+["']?([^"'\s]+)["']?\s*""", re.IGNORECASE)
 _DEEPEST: Final = 8
 
@@ -30,33 +21,6 @@ class Line:
     path: str
     number: int
     text: str
-
-
-def main_file(daemon: Daemon, command: Sequence[str], files: Mapping[str, str]) -> str:
-    """The file, or Pure-FTPd's folder, that a daemon with this command line reads; '' if that is not among `files`."""
-    for word in command[1:]:
-        if word in files:
-            return word
-    if daemon == "pure-ftpd" and option_files(files):
-        return OPTIONS
-    return next((path for path in _MAIN[daemon] if path in files), "")
-
-
-def option_files(files: Mapping[str, str]) -> dict[str, str]:
-    """Pure-FTPd's options by name, from the folder."""
-    inside = {path.removeprefix(f"{OPTIONS}/"): text for path, text in files.items() if path.startswith(f"{OPTIONS}/")}
-    return {name: text for name, text in inside.items() if "/" not in name}
-
-
-def servers(daemon: Daemon, config: str, files: Mapping[str, str]) -> tuple[FtpServer, ...]:
-    """What a daemon's configuration comes to. Raises ObserveError where the daemon would not start with it."""
-    if daemon == "proftpd":
-        return proftpd("".join(line.text for line in proftpd_lines(config, files)))
-    if daemon == "vsftpd":
-        return (vsftpd(files[config]),)
-    if config == OPTIONS:
-        return (pure_ftpd_files(option_files(files)),)
-    return (pure_ftpd(files[config]),)
 
 
 def proftpd_lines(config: str, files: Mapping[str, str]) -> list[Line]:

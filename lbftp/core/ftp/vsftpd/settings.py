@@ -7,19 +7,22 @@ taken out of it, and what the socket was made with, needs a restart.
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Address
 from typing import Final
 
-from lbftp.core.ftp_keys.lines import Unsettable, Wanted, with_options
-from lbftp.core.observe.ftpd import FtpServer
+from lbftp.core.ftp.daemon import Asked, Settings
+from lbftp.core.ftp.editing import ADDRESS_CODES, RANGE_CODES, Edit, Unsettable, Wanted, with_options
+from lbftp.core.ftp.parts import idle_timeout, names_vip
+from lbftp.core.ftp.server import FtpServer
 from lbftp.core.promise import data_port
-from lbftp.core.render.ftpd_parts import idle_timeout, names_vip
 from lbftp.core.spec import ClusterSpec
 
-ADDRESS: Final = frozenset({"ftpd-pasv-address", "ftpd-pasv-missing", "ftpd-pasv-ipv6", "ftpd-pasv-name"})
-RANGE: Final = frozenset({"ftpd-passive-range", "ftpd-passive-part"})
-CODES: Final = ADDRESS | RANGE | {"ftpd-idle-timeout", "ftpd-data-port", "ftpd-passive-off", "ftpd-active-off"}
+CODES: Final = (
+    ADDRESS_CODES | RANGE_CODES | {"ftpd-idle-timeout", "ftpd-data-port", "ftpd-passive-off", "ftpd-active-off"}
+)
 
 _DEFAULTS: Final = {
     "pasv_min_port": "0", "pasv_max_port": "0", "pasv_address": None, "pasv_addr_resolve": "NO", "pasv_enable": "YES",
@@ -34,9 +37,9 @@ _YES: Final = frozenset({"YES", "TRUE", "1"})
 def wanted(spec: ClusterSpec, one: FtpServer, codes: AbstractSet[str], text: str) -> Wanted:
     """The options that findings with these codes ask for and that the text has otherwise. Raises Unsettable."""
     need: dict[str, str | None] = {}
-    if codes & (RANGE | {"ftpd-passive-off"}):
+    if codes & (RANGE_CODES | {"ftpd-passive-off"}):
         need |= {"pasv_min_port": f"{spec.passive.low:d}", "pasv_max_port": f"{spec.passive.high:d}"}
-    if codes & ADDRESS:
+    if codes & ADDRESS_CODES:
         need |= _address(spec, text)
     if "ftpd-idle-timeout" in codes:
         need["idle_session_timeout"] = f"{idle_timeout(spec):d}"
@@ -86,3 +89,24 @@ def reloadable(need: Wanted) -> bool:
 def spelled(need: Wanted) -> list[str]:
     """The lines for somebody who sets them by hand."""
     return [f"{option}={value}" if value is not None else f"no {option}" for option, value in need.items()]
+
+
+def _edited(asked: Asked, need: Wanted) -> dict[str, str]:
+    return {asked.config: edited(asked.files[asked.config], need)}
+
+
+def _judge(_config: str, edits: Sequence[Edit], _whole: str) -> str:
+    return f"""printf %s {shlex.quote(edits[0].after)} >"$work/new" && port=$(spare) || return 1
+tried "$port" vsftpd "$work/new" -olisten_port="$port" -obackground=NO"""
+
+
+SETTINGS: Final = Settings(
+    codes=CODES,
+    options=frozenset(_DEFAULTS),
+    wanted=lambda asked: wanted(asked.spec, asked.server, asked.codes, asked.files[asked.config]),
+    spelled=lambda _asked, need: spelled(need),
+    edited=_edited,
+    reloadable=reloadable,
+    judged_by="It has no check of its own: it is started with the new file at a spare port, and has to listen there",
+    judge=_judge,
+)

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 from typing import Final
 
-from lbftp.core.observe.observed import Platform
-from lbftp.core.render.ftpd_parts import (
+from lbftp.core.ftp.parts import (
     CERTIFICATE,
     KEY,
     REUSE,
@@ -24,6 +23,7 @@ from lbftp.core.render.ftpd_parts import (
     names_vip,
     served_ports,
 )
+from lbftp.core.observe.observed import Platform
 from lbftp.core.spec import ClusterSpec, SpecError
 
 _PATHS: Final[dict[Platform, str]] = {"debian": "/etc/proftpd/proftpd.conf", "redhat": "/etc/proftpd.conf"}

@@ -7,18 +7,30 @@ know case, the first line that is neither empty nor a comment counts, a file wit
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from ipaddress import IPv4Address
 from typing import Final
 
-from lbftp.core.ftp_keys.lines import Unsettable, Wanted, appended, checked, plain, with_options
-from lbftp.core.ftp_keys.vsftpd import ADDRESS, RANGE
-from lbftp.core.observe.ftpd import FtpServer
-from lbftp.core.render.ftpd_parts import idle_timeout, names_vip
+from lbftp.core.ftp.daemon import Asked, Settings
+from lbftp.core.ftp.editing import (
+    ADDRESS_CODES,
+    RANGE_CODES,
+    Edit,
+    Unsettable,
+    Wanted,
+    appended,
+    checked,
+    plain,
+    with_options,
+)
+from lbftp.core.ftp.parts import idle_timeout, names_vip
+from lbftp.core.ftp.pure_ftpd.read import OPTIONS, option_files
+from lbftp.core.ftp.server import FtpServer
 from lbftp.core.spec import ClusterSpec
 
-CODES: Final = ADDRESS | RANGE | {"ftpd-idle-timeout", "ftpd-passive-off"}
+CODES: Final = ADDRESS_CODES | RANGE_CODES | {"ftpd-idle-timeout", "ftpd-passive-off"}
 _LINE: Final = re.compile(r"\s*([A-Za-z0-9]+)(?:\s*:\s*|\s+)\S.*")
 
 
@@ -27,9 +39,9 @@ def wanted(spec: ClusterSpec, one: FtpServer, codes: AbstractSet[str]) -> Wanted
     if one.included:
         raise Unsettable(f"the file includes {', '.join(one.included)[:80]}, which may set the same options")
     need: dict[str, str | None] = {}
-    if codes & (RANGE | {"ftpd-passive-off"}) and one.passive != (spec.passive.low, spec.passive.high):
+    if codes & (RANGE_CODES | {"ftpd-passive-off"}) and one.passive != (spec.passive.low, spec.passive.high):
         need["PassivePortRange"] = f"{spec.passive.low:d} {spec.passive.high:d}"
-    if codes & ADDRESS:
+    if codes & ADDRESS_CODES:
         need["ForcePassiveIP"] = f"{IPv4Address(str(spec.vip))}" if names_vip(spec) else None
     if "ftpd-idle-timeout" in codes:
         need["MaxIdleTime"] = f"{max(1, idle_timeout(spec) // 60):d}"
@@ -72,3 +84,48 @@ def spelled(need: Wanted, folder: str = "") -> list[str]:
             for option, value in need.items()
         ]
     return [f"{option} {value}" if value is not None else f"no {option}" for option, value in need.items()]
+
+
+def _spelled(asked: Asked, need: Wanted) -> list[str]:
+    return spelled(need, OPTIONS if asked.config == OPTIONS else "")
+
+
+def _edited(asked: Asked, need: Wanted) -> dict[str, str]:
+    if asked.config != OPTIONS:
+        return {asked.config: edited(asked.files[asked.config], need)}
+    after = files_edited(option_files(asked.files), need)
+    return {f"{OPTIONS}/{option}": text for option, text in after.items()}
+
+
+def _judge(config: str, edits: Sequence[Edit], _whole: str) -> str:
+    if config == OPTIONS:
+        return _judge_folder(edits)
+    more = r"printf '\nBind ,%s\nDaemonize no\nPIDFile %s\n' " + '"$port" "$work/pid" >>"$work/new"'
+    return f"""printf %s {shlex.quote(edits[0].after)} >"$work/new" && port=$(spare) || return 1
+{more}
+tried "$port" pure-ftpd "$work/new\""""
+
+
+def _judge_folder(edits: Sequence[Edit]) -> str:
+    """Debian's wrapper reads its folder and no other, so it sees a copy of it there, in a mount namespace."""
+    writes = "\n".join(
+        f'printf %s {shlex.quote(e.after)} >"$work/conf/"{shlex.quote(e.path.rpartition("/")[2])} || return 1'
+        for e in edits
+    )
+    return f"""cp -Rp {OPTIONS} "$work/conf" && port=$(spare) || return 1
+{writes}
+unshare --mount sh -c 'mount --bind "$1" {OPTIONS} && pure-ftpd-wrapper --show-options' - "$work/conf" \\
+  >"$work/options" 2>"$work/said" || {{ refused "$work/said" "the wrapper refuses the new options"; return 1; }}
+tried "$port" pure-ftpd $(cat "$work/options") -S ",$port" -g "$work/pid\""""
+
+
+SETTINGS: Final = Settings(
+    codes=CODES,
+    options=frozenset({"passiveportrange", "forcepassiveip", "maxidletime", "natmode"}),
+    wanted=lambda asked: wanted(asked.spec, asked.server, asked.codes),
+    spelled=_spelled,
+    edited=_edited,
+    reloadable=lambda _need: False,
+    judged_by="It has no check of its own: it is started with the new text at a spare port, and has to listen there",
+    judge=_judge,
+)

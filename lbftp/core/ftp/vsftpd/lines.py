@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
 
-from lbftp.core.observe.observed import Platform
-from lbftp.core.render.ftpd_parts import (
+from lbftp.core.ftp.parts import (
     CERTIFICATE,
     KEY,
     OWN_ADDRESS6,
@@ -28,6 +27,7 @@ from lbftp.core.render.ftpd_parts import (
     names_vip,
     served_ports,
 )
+from lbftp.core.observe.observed import Platform
 from lbftp.core.spec import ClusterSpec, cluster_name
 
 _MAIN: Final[dict[Platform, str]] = {"debian": "/etc/vsftpd.conf", "redhat": "/etc/vsftpd/vsftpd.conf"}

@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 from typing import Final
 
-from lbftp.core.observe.observed import Platform
-from lbftp.core.promise import data_port, data_ports
-from lbftp.core.render.ftpd_parts import (
+from lbftp.core.ftp.parts import (
     CERTIFICATE,
     KEY,
     ConfigFile,
@@ -24,14 +22,15 @@ from lbftp.core.render.ftpd_parts import (
     names_vip,
     served_ports,
 )
+from lbftp.core.ftp.pure_ftpd.read import OPTIONS
+from lbftp.core.observe.observed import Platform
+from lbftp.core.promise import data_port, data_ports
 from lbftp.core.spec import ClusterSpec, SpecError, cluster_name
 
-# One file for one option, as Debian's pure-ftpd-wrapper(8) reads them.
-FOLDER: Final = "/etc/pure-ftpd/conf"
 _MAIN: Final = "/etc/pure-ftpd/pure-ftpd.conf"
 _END: Final = "At the end of pure-ftpd.conf: of two lines for one option the last counts."
 _COPY: Final[dict[Platform, str]] = {
-    "debian": f"A copy of {_MAIN} in which your options of {FOLDER} are set, with these lines at its end.",
+    "debian": f"A copy of {_MAIN} in which your options of {OPTIONS} are set, with these lines at its end.",
     "redhat": f"A copy of {_MAIN} with these lines at its end: of two lines for one option the last counts.",
 }
 _DEBIAN_CERTIFICATE: Final = "The certificate and its key stand together in /etc/ssl/private/pure-ftpd.pem."
@@ -84,7 +83,7 @@ def _conf(spec: ClusterSpec, options: Iterator[tuple[str, str]]) -> tuple[str, .
 
 def _option_files(spec: ClusterSpec, port: int) -> Iterator[ConfigFile]:
     for option, value in _options(spec, port):
-        yield ConfigFile(f"{FOLDER}/{option}", (*header(spec), value))
+        yield ConfigFile(f"{OPTIONS}/{option}", (*header(spec), value))
 
 
 def _options(spec: ClusterSpec, port: int) -> Iterator[tuple[str, str]]:

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 # Option as the daemon spells it -> its value, None for one that must not be there.
 Wanted = Mapping[str, str | None]
 
+# Findings that every daemon's editor puts right: what PASV names, and which ports passive connections use.
+ADDRESS_CODES: Final = frozenset({"ftpd-pasv-address", "ftpd-pasv-missing", "ftpd-pasv-ipv6", "ftpd-pasv-name"})
+RANGE_CODES: Final = frozenset({"ftpd-passive-range", "ftpd-passive-part"})
+
 _OPTION: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")
 _VALUE: Final = re.compile(r"[A-Za-z0-9.:]{1,40}( [A-Za-z0-9.:]{1,40})?")
 # What splits lines elsewhere than at a line feed: a file with one of these is not edited.
 _ODD: Final = re.compile("[\0\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One file; `before` None: it is not there yet. Both may hold passwords, and stay in the worker."""
+
+    path: str
+    before: str | None = field(repr=False)
+    after: str = field(repr=False)
 
 
 class Unsettable(Exception):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from lbftp.core.observe.ftpd import Daemon
 from lbftp.core.observe.observed import Platform
 from lbftp.core.promise import data_port
 from lbftp.core.spec import ClusterSpec, cluster_name
@@ -51,7 +50,7 @@ class Snippet:
     of the cluster's promise this daemon does not keep, a sentence each.
     """
 
-    daemon: Daemon
+    daemon: str
     platform: Platform
     files: tuple[ConfigFile, ...]
     absent: tuple[str, ...]

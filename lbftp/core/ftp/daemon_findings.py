@@ -10,65 +10,15 @@ from ipaddress import ip_address
 from typing import Final
 
 from lbftp.core.findings import Finding
-from lbftp.core.observe.ftpd import Daemon, FtpServer
+from lbftp.core.ftp.daemon import Words
+from lbftp.core.ftp.daemons import named
+from lbftp.core.ftp.parts import explicit, idle_timeout, names_vip, served_ports, unfilled
+from lbftp.core.ftp.server import FtpServer
 from lbftp.core.problem import Severity
 from lbftp.core.promise import data_port, data_ports
-from lbftp.core.render.ftpd_parts import explicit, idle_timeout, names_vip, served_ports, unfilled
 from lbftp.core.spec import ClusterSpec, Family
 
 Rule = Callable[[ClusterSpec, str, FtpServer], Iterator[Finding]]
-
-# The daemons' own names for what a remedy speaks of.
-_NAMES: Final[Mapping[Daemon, Mapping[str, str]]] = {
-    "vsftpd": {
-        "range": "pasv_min_port and pasv_max_port",
-        "address": "pasv_address",
-        "idle": "idle_session_timeout",
-        "passive": "pasv_enable=YES",
-        "active": "port_enable=YES",
-        "data": "connect_from_port_20=YES and ftp_data_port={port}",
-        "port": "listen_port; further ports are further instances",
-        "family": "listen_ipv6=YES",
-        "bound": "listen_address or listen_address6",
-        "tls": "ssl_enable=YES",
-        "implicit": "implicit_ssl",
-        "plain": "force_local_logins_ssl=NO and force_local_data_ssl=NO",
-        "reuse": "require_ssl_reuse=NO",
-        "certificate": "rsa_cert_file and rsa_private_key_file",
-    },
-    "proftpd": {
-        "range": "PassivePorts",
-        "address": "MasqueradeAddress",
-        "idle": "TimeoutIdle",
-        "passive": "PassivePorts",
-        "active": "RootRevoke off",
-        "data": "RootRevoke off",
-        "port": "Port, or a <VirtualHost> with one",
-        "family": "UseIPv6 on",
-        "bound": "DefaultAddress or <VirtualHost>",
-        "tls": "TLSEngine on",
-        "implicit": "TLSOptions UseImplicitSSL",
-        "plain": "TLSRequired off",
-        "reuse": "TLSOptions NoSessionReuseRequired",
-        "certificate": "TLSRSACertificateFile and TLSRSACertificateKeyFile",
-    },
-    "pure-ftpd": {
-        "range": "PassivePortRange",
-        "address": "ForcePassiveIP",
-        "idle": "MaxIdleTime (minutes)",
-        "passive": "NATmode no",
-        "active": "the start as root",
-        "data": "the start as root, and port 21 as the control port",
-        "port": "Bind; further ports are further instances",
-        "family": "neither IPV4Only nor IPV6Only",
-        "bound": "Bind",
-        "tls": "TLS 1",
-        "implicit": "another daemon: Pure-FTPd has no implicit TLS",
-        "plain": "TLS 1",
-        "reuse": "TLS 1",
-        "certificate": "CertFile",
-    },
-}
 
 # Everything else is an error.
 MILDER: Final[Mapping[str, Severity]] = {
@@ -82,7 +32,7 @@ MILDER: Final[Mapping[str, Severity]] = {
 }
 
 
-def server_findings(spec: ClusterSpec, server: str, found: Sequence[FtpServer]) -> list[Finding]:
+def daemon_findings(spec: ClusterSpec, server: str, found: Sequence[FtpServer]) -> list[Finding]:
     """What keeps `server` (its name) from doing its part in `spec`.
 
     `found` are all its FTP servers: each instance of vsftpd or Pure-FTPd, each server of ProFTPD. One that listens at
@@ -100,7 +50,7 @@ def _unserved(spec: ClusterSpec, server: str, found: Sequence[FtpServer]) -> Ite
         here = [one for one in found if one.control_port == port]
         if not here:
             why = f"nothing listens at port {port}: health checks there fail, and clients get no answer"
-            remedy = f"Let it listen at port {port} ({_name(found[0], 'port')})."
+            remedy = f"Let it listen at port {port} ({_words(found[0]).control_port})."
             yield _finding("ftpd-control-port", (server, found[0]), why, (str(port), has), remedy)
             continue
         for side in spec.sides:
@@ -111,7 +61,8 @@ def _unserved(spec: ClusterSpec, server: str, found: Sequence[FtpServer]) -> Ite
 
 
 def _family_name(one: FtpServer, family: Family) -> str:
-    return "listen=YES" if one.daemon == "vsftpd" and family == 4 else _name(one, "family")
+    words = _words(one)
+    return words.ipv4 if family == 4 else words.ipv6
 
 
 def _bound(spec: ClusterSpec, server: str, one: FtpServer) -> Iterator[Finding]:
@@ -121,7 +72,7 @@ def _bound(spec: ClusterSpec, server: str, one: FtpServer) -> Iterator[Finding]:
     if one.bound and wanted and _same(one.bound) not in wanted:
         text = " or ".join(sorted(wanted))
         why = f"it listens at {one.bound[:60]} only, and the routers' packets come to {text}"
-        remedy = f"Let it listen at every address, or at {text} ({_name(one, 'bound')})."
+        remedy = f"Let it listen at every address, or at {text} ({_words(one).bound})."
         yield _finding("ftpd-bound", (server, one), why, (text, one.bound), remedy)
 
 
@@ -131,15 +82,15 @@ def _passive(spec: ClusterSpec, server: str, one: FtpServer) -> Iterator[Finding
     has = f"{one.passive[0]}-{one.passive[1]}" if one.passive else "any port"
     where, was = (server, one), (str(wanted), has)
     if not one.passive_on:
-        remedy = f"Switch it on ({_name(one, 'passive')})."
+        remedy = f"Switch it on ({_words(one).passive_on})."
         why = "passive mode is switched off: PASV and EPSV fail"
         yield _finding("ftpd-passive-off", where, why, (str(wanted), "off"), remedy)
     elif one.passive is None or not (wanted.low <= one.passive[0] and one.passive[1] <= wanted.high):
         why = f"passive ports are {has}: {lost} at each that the routers do not mark ({wanted})"
-        yield _finding("ftpd-passive-range", where, why, was, _set(one, "range", str(wanted)))
+        yield _finding("ftpd-passive-range", where, why, was, _set(_words(one).passive_range, str(wanted)))
     elif one.passive != (wanted.low, wanted.high):
         why = f"it uses only {has} of the passive ports that the routers mark ({wanted})"
-        yield _finding("ftpd-passive-part", where, why, was, _set(one, "range", str(wanted)))
+        yield _finding("ftpd-passive-part", where, why, was, _set(_words(one).passive_range, str(wanted)))
 
 
 def _address(spec: ClusterSpec, server: str, one: FtpServer) -> Iterator[Finding]:
@@ -150,12 +101,12 @@ def _address(spec: ClusterSpec, server: str, one: FtpServer) -> Iterator[Finding
     if spec.mode == "helper":
         if told:
             why = f"it tells clients the address {told[:60]}; the helper takes that for the server: PASV fails"
-            remedy = f"Remove {_name(one, 'address')}: the helper puts the VIP in."
+            remedy = f"Remove {_words(one).address}: the helper puts the VIP in."
             yield _finding("ftpd-pasv-address", where, why, ("", told), remedy)
     elif not told:
         if names_vip(spec):
             why = "it tells clients its own address, which they cannot reach: PASV fails"
-            yield _finding("ftpd-pasv-missing", where, why, (vip, ""), _set(one, "address", vip))
+            yield _finding("ftpd-pasv-missing", where, why, (vip, ""), _set(_words(one).address, vip))
     elif _same(told) != vip:
         yield _told_wrong(spec, where, vip)
 
@@ -163,11 +114,11 @@ def _address(spec: ClusterSpec, server: str, one: FtpServer) -> Iterator[Finding
 def _told_wrong(spec: ClusterSpec, where: tuple[str, FtpServer], vip: str) -> Finding:
     one = where[1]
     told = one.pasv_address
-    remedy = _set(one, "address", vip) if spec.nat else f"Remove {_name(one, 'address')}: clients come to the VIP."
-    if one.daemon == "vsftpd" and told == "0.0.0.0":  # noqa: S104 - what clients are told
-        why = "with listen_ipv6=YES vsftpd answers PASV with 0.0.0.0 in place of pasv_address: PASV fails"
-        apart = "Set listen=YES and listen_ipv6=NO; IPv6 is another instance's, with its own listen_address6."
-        return _finding("ftpd-pasv-ipv6", where, why, (vip, told), apart if spec.nat else remedy)
+    remedy = _set(_words(one).address, vip) if spec.nat else f"Remove {_words(one).address}: clients come to the VIP."
+    nothing = _words(one).told_nothing
+    if nothing is not None and told == "0.0.0.0":  # noqa: S104 - what clients are told
+        remedy = nothing.remedy if spec.nat else remedy
+        return _finding("ftpd-pasv-ipv6", where, nothing.why, (vip, told), remedy)
     if _same(told) == "":
         why = f"it tells clients what the name {told[:60]} stands for, which need not be the VIP"
         return _finding("ftpd-pasv-name", where, why, (vip, told), remedy)
@@ -189,13 +140,13 @@ def _active(spec: ClusterSpec, server: str, one: FtpServer) -> Iterator[Finding]
     if spec.active == "none":
         return
     if not one.active_on:
-        why, remedy = "active mode is switched off: PORT and EPRT fail", f"Switch it on ({_name(one, 'active')})."
+        why, remedy = "active mode is switched off: PORT and EPRT fail", f"Switch it on ({_words(one).active_on})."
         yield _finding("ftpd-active-off", (server, one), why, ("on", "off"), remedy)
     elif one.data_port not in wanted:
         port = data_port(one.control_port)
         has = f"port {one.data_port}" if one.data_port else "any port"
         why = f"active connections come from {has}, and the routers let only port {port} out: PORT and EPRT fail"
-        remedy = f"Let them come from port {port} ({_name(one, 'data').format(port=port)})."
+        remedy = f"Let them come from port {port} ({_words(one).data_port.format(port=port)})."
         yield _finding("ftpd-data-port", (server, one), why, (str(port), has), remedy)
 
 
@@ -204,7 +155,9 @@ def _idle(spec: ClusterSpec, server: str, one: FtpServer) -> Iterator[Finding]:
     if limit and not 0 < one.idle_timeout <= limit:
         has = f"{one.idle_timeout} s" if one.idle_timeout else "never"
         why = f"quiet sessions end after {has}, persistence after {limit} s: a late transfer may reach another server"
-        remedy = f"{_set(one, 'idle', f'{idle_timeout(spec)} s')[:-1]}, or lengthen the cluster's persistence."
+        remedy = (
+            f"{_set(_words(one).idle_timeout, f'{idle_timeout(spec)} s')[:-1]}, or lengthen the cluster's persistence."
+        )
         yield _finding("ftpd-idle-timeout", (server, one), why, (f"{limit} s at most", has), remedy)
 
 
@@ -225,7 +178,7 @@ def _implicit(server: str, one: FtpServer) -> Iterator[Finding]:
         yield from _certificate(server, one)
     else:
         why = f"port {one.control_port} does not begin with TLS: clients of implicit TLS get no session"
-        remedy = f"Switch implicit TLS on for this port ({_name(one, 'implicit')})."
+        remedy = f"Switch implicit TLS on for this port ({_words(one).implicit})."
         yield _finding("ftpd-implicit-off", (server, one), why, ("implicit TLS", "no implicit TLS"), remedy)
 
 
@@ -233,16 +186,16 @@ def _explicit(spec: ClusterSpec, server: str, one: FtpServer) -> Iterator[Findin
     port, where = one.control_port, (server, one)
     if one.implicit:
         why = f"port {port} begins with TLS: plain clients and those of explicit TLS get no session"
-        remedy = f"Switch implicit TLS off for this port ({_name(one, 'implicit')})."
+        remedy = f"Switch implicit TLS off for this port ({_words(one).implicit})."
         yield _finding("ftpd-implicit-on", where, why, ("no implicit TLS", "implicit TLS"), remedy)
         return
     if one.tls_required:
         why = f"it refuses plain sessions at port {port}, which the cluster promises too"
-        remedy = f"Allow them ({_name(one, 'plain')}), or leave it so if no client of yours is plain."
+        remedy = f"Allow them ({_words(one).plain}), or leave it so if no client of yours is plain."
         yield _finding("ftpd-tls-required", where, why, ("allowed", "required"), remedy)
     if explicit(spec) and not one.tls:
         why = f"the cluster promises explicit TLS, and port {port} does not take it: AUTH TLS is refused"
-        remedy = f"Switch it on ({_name(one, 'tls')}) and name a certificate ({_name(one, 'certificate')})."
+        remedy = f"Switch it on ({_words(one).tls}) and name a certificate ({_words(one).certificate})."
         yield _finding("ftpd-tls-off", where, why, ("on", "off"), remedy)
     elif explicit(spec):
         yield from _certificate(server, one)
@@ -251,11 +204,11 @@ def _explicit(spec: ClusterSpec, server: str, one: FtpServer) -> Iterator[Findin
 def _certificate(server: str, one: FtpServer) -> Iterator[Finding]:
     if not one.certificate or unfilled(one.certificate):
         why = "it has TLS and names no certificate: it does not start, or refuses TLS"
-        remedy = f"Name the files that hold the certificate and its key ({_name(one, 'certificate')})."
+        remedy = f"Name the files that hold the certificate and its key ({_words(one).certificate})."
         yield _finding("ftpd-certificate", (server, one), why, ("a file", one.certificate), remedy)
     if one.tls_reuse:
         why = "data connections must resume the TLS session: transfers of clients that do not resume it fail"
-        remedy = f"Set {_name(one, 'reuse')}, or leave it so if all of your clients resume it."
+        remedy = f"Set {_words(one).reuse}, or leave it so if all of your clients resume it."
         yield _finding("ftpd-tls-reuse", (server, one), why, ("not required", "required"), remedy)
 
 
@@ -276,9 +229,9 @@ def _finding(code: str, where: tuple[str, FtpServer], why: str, was: tuple[str, 
     return Finding(code, severity, "", f"{place}: {why}", was[0], was[1], remedy, repairable=False)
 
 
-def _set(one: FtpServer, what: str, value: str) -> str:
-    return f"Set {_name(one, what)} to {value}."
+def _set(option: str, value: str) -> str:
+    return f"Set {option} to {value}."
 
 
-def _name(one: FtpServer, what: str) -> str:
-    return _NAMES[one.daemon][what]
+def _words(one: FtpServer) -> Words:
+    return named(one.daemon).words

@@ -12,9 +12,10 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from lbftp.core.ftp_keys import Edit, InstanceKeys, ServerKeys
+from lbftp.core.ftp.daemons import named
+from lbftp.core.ftp.editing import Edit
+from lbftp.core.ftp_keys import InstanceKeys, ServerKeys
 from lbftp.core.ftp_keys.plan import KEEP, LISTEN, judge_id, renew_id, texts, write_id
-from lbftp.core.observe.ftp_files import OPTIONS
 from lbftp.core.ours import NEW_FILE, SERVERS, SERVERS_KEPT, SERVERS_LOCK, STEP_MARK
 from lbftp.core.program.shell import PRELUDE, argv, program
 from lbftp.core.steps import sha256
@@ -192,32 +193,7 @@ def _judged(keys: Sequence[InstanceKeys]) -> dict[str, str]:
 
 
 def _judge(one: InstanceKeys) -> str:
-    if one.instance.daemon == "proftpd":
-        return f"""printf %s {shlex.quote(one.candidate)} >"$work/new" || return 1
-proftpd -t -c "$work/new" >"$work/said" 2>&1 && return 0
-refused "$work/said" "ProFTPD refuses the new text"
-return 1"""
-    if one.instance.config == OPTIONS:
-        return _judge_folder(one)
-    text = shlex.quote(one.edits[0].after)
-    new = f'printf %s {text} >"$work/new" && port=$(spare) || return 1\n'
-    if one.instance.daemon == "vsftpd":
-        return f'{new}tried "$port" vsftpd "$work/new" -olisten_port="$port" -obackground=NO'
-    more = r"printf '\nBind ,%s\nDaemonize no\nPIDFile %s\n' " + '"$port" "$work/pid" >>"$work/new"'
-    return f'{new}{more}\ntried "$port" pure-ftpd "$work/new"'
-
-
-def _judge_folder(one: InstanceKeys) -> str:
-    """Debian's wrapper reads its folder and no other, so it sees a copy of it there, in a mount namespace."""
-    writes = "\n".join(
-        f'printf %s {shlex.quote(e.after)} >"$work/conf/"{shlex.quote(e.path.rpartition("/")[2])} || return 1'
-        for e in one.edits
-    )
-    return f"""cp -Rp {OPTIONS} "$work/conf" && port=$(spare) || return 1
-{writes}
-unshare --mount sh -c 'mount --bind "$1" {OPTIONS} && pure-ftpd-wrapper --show-options' - "$work/conf" \\
-  >"$work/options" 2>"$work/said" || {{ refused "$work/said" "the wrapper refuses the new options"; return 1; }}
-tried "$port" pure-ftpd $(cat "$work/options") -S ",$port" -g "$work/pid\""""
+    return named(one.instance.daemon).settings.judge(one.instance.config, one.edits, one.candidate)
 
 
 def _keep(found: ServerKeys, folder: str) -> str:

@@ -10,19 +10,19 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Final, get_args
+from typing import Final
 
+from lbftp.core.ftp.daemons import names
+from lbftp.core.ftp.files import main_file, servers
+from lbftp.core.ftp.server import FtpServer
 from lbftp.core.observe import facts
 from lbftp.core.observe.answer import files_of, unframe
 from lbftp.core.observe.errors import ObserveError
-from lbftp.core.observe.ftp_files import main_file, servers
-from lbftp.core.observe.ftpd import Daemon, FtpServer
 from lbftp.core.observe.observed import Platform
 
 Address = IPv4Address | IPv6Address
-DAEMONS: Final[tuple[Daemon, ...]] = get_args(Daemon)
 
-_PROCESS: Final = re.compile(r"(vsftpd|proftpd|pure-ftpd) (\d+) (\S+) (\S+) (.*)")
+_PROCESS: Final = re.compile(r"(\S+) (\d+) (\S+) (\S+) (.*)")
 _LISTENS: Final = re.compile(r"\S+\s+\d+\s+\d+\s+(\S+):(\d+)\s+\S+\s*(.*)")
 _OWNER: Final = re.compile(r"pid=(\d+),")
 _VIA: Final = re.compile(r"^default via (\S+)", re.MULTILINE)
@@ -34,7 +34,7 @@ class Instance:
     on Debian the folder of options; `ports` those it listens at; `enabled` what systemd says of its unit. `servers`
     is what its configuration comes to, empty where `unread` says why it cannot be told."""
 
-    daemon: Daemon
+    daemon: str
     unit: str
     config: str
     ports: tuple[int, ...]
@@ -79,7 +79,7 @@ def ftp_host(name: str, answer: bytes) -> FtpHost:
     parts = unframe(answer)
     text = {part: content.decode("utf-8", "surrogateescape") for part, content in parts.items()}
     codes = dict(line.rsplit(" ", 1) for line in text.get("status", "").splitlines() if " " in line)
-    if "os" not in text or any(codes.get(part) != "0" for part in ("addr", "listening")):
+    if not {"os", "addr"} <= text.keys() or any(codes.get(part) != "0" for part in ("addr", "listening")):
         raise ObserveError("answer", "lacks addresses or sockets: ip and ss (iproute2) have to be there")
     platform, pretty = facts.os_release(text["os"])
     files = files_of(parts)
@@ -113,11 +113,11 @@ def _sockets(listing: str) -> Iterator[tuple[str, int, frozenset[str]]]:
 def _instances(text: Mapping[str, str], files: Mapping[str, str]) -> Iterator[Instance]:
     sockets = list(_sockets(text.get("listening", "")))
     for line in text.get("processes", "").splitlines():
-        if match := _PROCESS.match(line):
+        match = _PROCESS.match(line)
+        if match and match[1] in names():
             name, pid, unit, enabled, command = match.groups()
             ports = tuple(sorted({port for _, port, owners in sockets if pid in owners}))
-            daemon = next(d for d in DAEMONS if d == name)
-            one = Instance(daemon, "" if unit == "-" else unit, "", ports, enabled="" if enabled == "-" else enabled)
+            one = Instance(name, "" if unit == "-" else unit, "", ports, enabled="" if enabled == "-" else enabled)
             yield _read(one, command.split(), files)
 
 

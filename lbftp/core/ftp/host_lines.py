@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from lbftp.core import ours
-from lbftp.core.render.ftpd_parts import ConfigFile, header
+from lbftp.core.ftp.parts import ConfigFile, header
 from lbftp.core.spec import ClusterSpec, cluster_name
 
 _IP: Final = "/sbin/ip"

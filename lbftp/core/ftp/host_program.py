@@ -8,18 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from lbftp.core.ftp.daemons import DAEMONS, names
 from lbftp.core.observe.program import with_files
 
-# Everything that any of the daemons may read, wherever its package puts it.
-_FOLDERS: Final = (
-    "find /etc/vsftpd.conf /etc/vsftpd -maxdepth 1 -type f -size -512k -name '*.conf'",
-    "find -L /etc/proftpd.conf /etc/proftpd /etc/proftpd.d -type f -size -512k ! -name '*.pem' ! -name '*.dat'",
-    "find /etc/pure-ftpd.conf /etc/pure-ftpd/pure-ftpd.conf /etc/pure-ftpd/conf -type f -size -512k",
-    "sed -n 's/.* \\(\\/[^ ]*\\.conf\\) .*/\\1/p' processes",
-)
+# Files that a daemon was started with, wherever they are.
+_NAMED: Final = "sed -n 's/.* \\(\\/[^ ]*\\.conf\\) .*/\\1/p' processes"
 _SYSCTLS: Final = "arp_ignore arp_announce rp_filter"
 
-_ASK: Final = rf"""
+_ASK: Final = r"""
 ask uid id -u
 ask host uname -n
 ask kernel uname -r
@@ -29,10 +25,10 @@ ask route ip -4 route show default
 ask route6 ip -6 route show default
 ask disk df -Pk / /home /srv /var
 ask listening ss -Htlnp
-for name in vsftpd proftpd pure-ftpd; do
+for name in DAEMONS; do
   printf '%s %s\n' "$name" "$(systemctl is-active "$name.service" 2>/dev/null)"
 done >units
-sed -n 's/.*(("\(vsftpd\|proftpd\|pure-ftpd\)[^"]*",pid=\([0-9]*\),.*/\1 \2/p' listening | sort -u >found
+sed -n 's/.*(("\(PATTERN\)[^"]*",pid=\([0-9]*\),.*/\1 \2/p' listening | sort -u >found
 while read -r name pid; do
   unit=$(sed -n 's#.*/\([^/]*\.service\)$#\1#p' "/proc/$pid/cgroup" 2>/dev/null | head -n 1)
   enabled=
@@ -41,11 +37,11 @@ while read -r name pid; do
     printf '%s %s\n' "$unit" "$(systemctl show -p CanReload "$unit" 2>/dev/null)" >>reloads
   fi
   command=$(tr '\0\n' '  ' <"/proc/$pid/cmdline" | cut -c1-500)
-  printf '%s %s %s %s %s \n' "$name" "$pid" "${{unit:--}}" "${{enabled:--}}" "$command"
+  printf '%s %s %s %s %s \n' "$name" "$pid" "${unit:--}" "${enabled:--}" "$command"
 done <found >processes
 for path in /proc/sys/net/ipv4/conf/*; do
-  for key in {_SYSCTLS}; do
-    if [ -r "$path/$key" ]; then read -r value <"$path/$key"; printf '%s.%s %s\n' "${{path##*/}}" "$key" "$value"; fi
+  for key in SYSCTLS; do
+    if [ -r "$path/$key" ]; then read -r value <"$path/$key"; printf '%s.%s %s\n' "${path##*/}" "$key" "$value"; fi
   done
 done >sysctl
 """
@@ -53,4 +49,7 @@ done >sysctl
 
 def program() -> str:
     """The program's text. It takes no input from anybody, so there is nothing to quote."""
-    return with_files(_ASK, (), _FOLDERS)
+    known = names()
+    ask = _ASK.replace("DAEMONS", " ".join(known)).replace("PATTERN", r"\|".join(known)).replace("SYSCTLS", _SYSCTLS)
+    found_by = [command for daemon in DAEMONS for command in daemon.found_by]
+    return with_files(ask, (), (*found_by, _NAMED))

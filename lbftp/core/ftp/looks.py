@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from lbftp.core.observe.ftp_host import FtpHost
+from lbftp.core.ftp.host import FtpHost
 
 _CODES: Final = ("ftpd-", "server-")
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from lbftp.core.findings import Finding
-from lbftp.core.ftpd_findings import server_findings
-from lbftp.core.observe.ftp_host import FtpHost, Instance
+from lbftp.core.ftp import host_lines
+from lbftp.core.ftp.daemon_findings import daemon_findings
+from lbftp.core.ftp.daemons import DAEMONS
+from lbftp.core.ftp.host import FtpHost, Instance
 from lbftp.core.problem import Severity
-from lbftp.core.render import ftp_host
 from lbftp.core.spec import ClusterSpec
 
 Rule = Callable[[ClusterSpec, FtpHost], Iterator[Finding]]
@@ -30,11 +31,17 @@ def _daemon(_spec: ClusterSpec, host: FtpHost) -> Iterator[Finding]:
         why, remedy = "no FTP daemon is running: it gets no clients", "Start the FTP daemon, and see why it ended."
         yield _finding("ftpd-stopped", "error", host, why, ("an FTP daemon", "none"), remedy)
     elif not host.instances:
-        why = "something listens at port 21 that is neither vsftpd, ProFTPD nor Pure-FTPd, or that inetd starts"
+        why = f"something listens at port 21 that is neither {_known()}, or that inetd starts"
         remedy = "Compare its settings with the lines for FTP servers on the cluster's page yourself."
         yield _finding("ftpd-unknown", "info", host, why, ("a known daemon", "another"), remedy)
     for one in host.instances:
         yield from _instance(host, one)
+
+
+def _known() -> str:
+    """'vsftpd, ProFTPD nor Pure-FTPd'."""
+    *titles, last = (daemon.title for daemon in DAEMONS)
+    return f"{', '.join(titles)} nor {last}"
 
 
 def _instance(host: FtpHost, one: Instance) -> Iterator[Finding]:
@@ -49,14 +56,14 @@ def _instance(host: FtpHost, one: Instance) -> Iterator[Finding]:
 
 def _settings(spec: ClusterSpec, host: FtpHost) -> Iterator[Finding]:
     if not any(one.unread for one in host.instances):
-        yield from server_findings(spec, host.name, host.servers)
+        yield from daemon_findings(spec, host.name, host.servers)
 
 
 def _way_back(spec: ClusterSpec, host: FtpHost) -> Iterator[Finding]:
     """With NAT, answers have to come back through the routers."""
     if not spec.nat:
         return
-    for side, command in zip((s for s in spec.sides if s.floating is not None), ftp_host.routes(spec), strict=True):
+    for side, command in zip((s for s in spec.sides if s.floating is not None), host_lines.routes(spec), strict=True):
         here = [str(g) for g in host.gateways if g.version == side.family]
         if here != [str(side.floating)]:
             has = ", ".join(here) or "none"
