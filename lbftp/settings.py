@@ -44,6 +44,8 @@ SECRET_KEY = _secret_key()
 SECRETS_KEY_FILE = Path(env.str("LBFTP_SECRETS_KEY_FILE", default=str(VAR / "secrets.key")))
 DEBUG = env.bool("LBFTP_DEBUG", default=False)
 ALLOWED_HOSTS = env.list("LBFTP_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+# For links that the command line prints; pages know where they were asked.
+SITE_URL = env.str("LBFTP_SITE_URL", default="").rstrip("/")
 CSRF_TRUSTED_ORIGINS = env.list("LBFTP_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
@@ -75,11 +77,12 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "lbftp.accounts.middleware.SessionMiddleware",
+    "lbftp.accounts.middleware.SignedInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "lbftp.web.middleware.NotAllowedMiddleware",
 ]
 
 ROOT_URLCONF = "lbftp.urls"
@@ -270,9 +273,27 @@ CONTENT_SECURITY_POLICY = {
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_AGE = 12 * 3600
+# A session ends when nothing was done in it for so long, and after so long whatever was done.
+SESSION_IDLE_SECONDS = env.int("LBFTP_IDLE_MINUTES", default=30) * 60
+SESSION_COOKIE_AGE = env.int("LBFTP_SESSION_HOURS", default=12) * 3600
+if not 60 <= SESSION_IDLE_SECONDS <= SESSION_COOKIE_AGE <= 30 * 86400:
+    raise ImproperlyConfigured(
+        "LBFTP_IDLE_MINUTES has to be 1 or more and no longer than LBFTP_SESSION_HOURS, that at most 720."
+    )
+# How long the link is good with which an invited person sets a password.
+INVITATION_HOURS = env.int("LBFTP_INVITATION_HOURS", default=72)
+if not 1 <= INVITATION_HOURS <= 720:
+    raise ImproperlyConfigured("LBFTP_INVITATION_HOURS has to be 1 to 720.")
+# Wrong passwords in a quarter of an hour, for one name from one address; see accounts/services/throttle.py.
+SIGN_IN_TRIES = env.int("LBFTP_SIGN_IN_TRIES", default=5)
+if not 1 <= SIGN_IN_TRIES <= 100:
+    raise ImproperlyConfigured("LBFTP_SIGN_IN_TRIES has to be 1 to 100.")
+
 HTTPS = env.bool("LBFTP_HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+if HTTPS:
+    # Browsers take a cookie of such a name only over TLS, from this host, for all of it: no neighbour can plant one.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 
 structlog.configure(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import importlib
+import ipaddress
 import os
 import shutil
 import subprocess
@@ -97,7 +98,7 @@ def start(var: Path, port: int | None = None, options: Options = Options()) -> S
             _forget(place)
         env = _environment(place, private=options.private) | dict(options.extra)
         _migrate(env, place)
-        shape = Shape(options.bind, _port(port, options.bind), options.workers, _redis_server())
+        shape = Shape(options.bind, _port(port, options.bind), options.workers, _redis_server(), _proxies(env))
         return _launch(place, lock, env, shape)
     except BaseException:
         lock.close()
@@ -220,6 +221,17 @@ def _redis_server() -> str:
         if found := shutil.which("redis-server") or shutil.which("valkey-server"):
             return found
         raise StackError("no Redis server for this machine: apt-get install redis-server") from None
+
+
+def _proxies(env: Mapping[str, str]) -> str:
+    """LBFTP_TRUSTED_PROXIES, as uvicorn takes it. It would take `*` as well, and so believe everybody."""
+    given = [each.strip() for each in env.get("LBFTP_TRUSTED_PROXIES", "").split(",") if each.strip()]
+    for each in given:
+        try:
+            ipaddress.ip_network(each)
+        except ValueError as error:
+            raise StackError(f"LBFTP_TRUSTED_PROXIES: {error}; give addresses or networks") from error
+    return ",".join(given)
 
 
 def _reachable(bind: str) -> str:

@@ -37,12 +37,15 @@ class Shape:
     port: int
     workers: int
     redis: str
+    # Whose word about the client's address and about TLS is taken, with commas between; '': nobody's.
+    proxies: str = ""
 
 
 def programs(place: Places, shape: Shape) -> list[Program]:
     """What makes a site: Redis, the web server, the worker and the beat."""
     celery = (sys.executable, "-m", "celery", "-A", "lbftp.celery")
     listen = ("--host", shape.bind, "--port", str(shape.port), "--timeout-graceful-shutdown", "3")
+    listen += ("--forwarded-allow-ips", shape.proxies) if shape.proxies else ("--no-proxy-headers",)
     worker = ("worker", "--queues", "control", "--concurrency", str(shape.workers), "--loglevel", "INFO")
     schedule = str(place.var / "beat-schedule")
     return [

@@ -38,9 +38,9 @@ class Socket:
         """Whether nothing comes for so long."""
         return bool(await self._asgi.receive_nothing(seconds))
 
-    async def closed(self) -> int:
+    async def closed(self, wait: float = WAIT) -> int:
         """The code with which the server closes; what it says before is passed over."""
-        while (message := await self._asgi.receive_output(WAIT))["type"] == "websocket.send":
+        while (message := await self._asgi.receive_output(wait))["type"] == "websocket.send":
             pass
         assert message["type"] == "websocket.close", message
         return int(message["code"])

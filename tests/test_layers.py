@@ -19,7 +19,11 @@ LAYERS = [
     ("dispatch", r"lbftp\.dispatch"),
     ("migrations", r"lbftp\.\w+\.migrations\..*"),
     ("faces", r"lbftp\.(asgi|urls|settings)"),
-    ("models", r"lbftp\.\w+\.(models|apps)|lbftp\.changes\.(states|origin|trail)|lbftp\.inventory\.(fields|crypto)|lbftp(\.\w+)?"),
+    ("apps", r"lbftp\.\w+\.apps"),
+    (
+        "models",
+        r"lbftp\.\w+\.models|lbftp\.changes\.(states|origin|trail)|lbftp\.inventory\.(fields|crypto)|lbftp(\.\w+)?",
+    ),
     ("models", r"lbftp\.clusters\.(drafts|values)"),
     ("specs", r"lbftp\.clusters\.specs"),
     ("access", r"lbftp\.accounts\.access"),
@@ -37,6 +41,8 @@ MAY = {
     "celery": set(),
     "dispatch": {"celery"},
     "migrations": {"models"},
+    # Where Django is told what belongs to an app: receivers of its signals.
+    "apps": {"faces"},
     "models": {"core", "models"},
     "specs": {"core", "models"},
     "access": {"models"},
@@ -57,7 +63,7 @@ KEPT = {
     "kombu": {"celery", "dispatch", "doors"},
     "channels": {"publish", "faces"},
     "subprocess": {"here"},
-    "django": {"models", "migrations", "specs", "access", "publish", "services", "faces", "doors"},
+    "django": {"apps", "models", "migrations", "specs", "access", "publish", "services", "faces", "doors"},
 }
 # What would make the same spec give other bytes tomorrow.
 UNSTEADY = {"random", "secrets", "time", "datetime", "os", "logging", "socket", "subprocess", "threading"}

@@ -24,6 +24,7 @@ Person = AbstractBaseUser | AnonymousUser
 _TEAM_OF: Final = {
     "accounts.team": "pk",
     "accounts.membership": "team",
+    "accounts.invitation": "team",
     "inventory.credential": "team",
     "inventory.router": "team",
     "inventory.probehost": "team",

@@ -3,14 +3,40 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 
 from lbftp.accounts.models import Role
+from lbftp.accounts.services.throttle import TooManyTries
+from lbftp.changes.errors import ServiceError
 from lbftp.web.forms import ServiceForm
 
 _NEW_PASSWORD = forms.PasswordInput(attrs={"autocomplete": "new-password"})
 
 
-class WelcomeForm(ServiceForm):
+class NewPasswordForm(ServiceForm):
+    """A password of the person's own choice, typed twice."""
+
+    password = forms.CharField(
+        label="Password", strip=False, widget=_NEW_PASSWORD, help_text="At least 10 characters, not a common one."
+    )
+    again = forms.CharField(label="Password again", strip=False, widget=_NEW_PASSWORD)
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if values.get("password") and values.pop("again", None) != values["password"]:
+            self.add_error("again", "The two passwords differ: type the same one twice.")
+        values.pop("again", None)
+        return values
+
+
+class OwnPasswordForm(NewPasswordForm):
+    present = forms.CharField(
+        label="Present password", strip=False, widget=forms.PasswordInput({"autocomplete": "current-password"})
+    )
+    field_order = ("present", "password", "again")
+
+
+class WelcomeForm(NewPasswordForm):
     """The first person of a fresh site, and the team that everything will belong to."""
 
     code = forms.CharField(
@@ -22,21 +48,39 @@ class WelcomeForm(ServiceForm):
     username = forms.CharField(
         label="Your user name", max_length=64, widget=forms.TextInput({"autocomplete": "username"})
     )
-    password = forms.CharField(label="Password", widget=_NEW_PASSWORD, help_text="At least 10 characters.")
-    again = forms.CharField(label="Password again", widget=_NEW_PASSWORD)
     team = forms.CharField(label="Name of your team", max_length=64, help_text="Such as “Network operations”.")
-
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or {}
-        if values.get("password") and values.pop("again", None) != values["password"]:
-            self.add_error("again", "The two passwords differ: type the same one twice.")
-        return values
+    field_order = ("code", "username", "password", "again", "team")
 
 
-class PersonForm(ServiceForm):
-    username = forms.CharField(label="User name", max_length=150, widget=forms.TextInput({"autocomplete": "off"}))
+class SignInForm(ServiceForm):
+    username = forms.CharField(
+        label="Username",
+        max_length=150,
+        widget=forms.TextInput({"autocomplete": "username", "autofocus": True, "autocapitalize": "none"}),
+    )
     password = forms.CharField(
-        label="First password", widget=_NEW_PASSWORD, help_text="At least 10 characters. Hand it over in person."
+        label="Password", strip=False, widget=forms.PasswordInput({"autocomplete": "current-password"})
+    )
+    # Until the next password is looked at; 0: at once.
+    seconds = 0
+
+    def refuse(self, error: ServiceError) -> None:
+        super().refuse(error)
+        if isinstance(error, TooManyTries):
+            self.seconds = max(1, round((error.until - timezone.now()).total_seconds()))
+
+    @property
+    def status(self) -> int:
+        """429 while no password is looked at."""
+        return 429 if self.seconds else super().status
+
+
+class InviteForm(ServiceForm):
+    username = forms.CharField(
+        label="User name",
+        max_length=64,
+        widget=forms.TextInput({"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        help_text="Letters a to z, digits and . _ @ -. No name that reads like another person here.",
     )
     role = forms.ChoiceField(label="Role", choices=Role.choices, initial=Role.OPERATOR)
 

@@ -3,14 +3,20 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from lbftp.accounts import views
+from lbftp.accounts import entry, views
 
 app_name = "accounts"
 urlpatterns = [
-    path("sign-in/", views.login, name="login"),
+    path("sign-in/", entry.login, name="login"),
+    path("session/", entry.session, name="session"),
     path("sign-out/", LogoutView.as_view(), name="logout"),
-    path("welcome/", views.welcome, name="welcome"),
+    path("welcome/", entry.welcome, name="welcome"),
     path("people/", views.people, name="people"),
+    path("password/", entry.password, name="password"),
+    path("invitation/<str:token>/", entry.invitation, name="invitation"),
     path("people/add/", views.add_person, name="add-person"),
+    path("people/<int:pk>/link/", views.new_link, name="new-link"),
+    path("people/<int:pk>/lock/", views.lock, name="lock"),
+    path("people/<int:pk>/unlock/", views.unlock, name="unlock"),
     path("people/<int:pk>/role/", views.set_role, name="set-role"),
 ]

@@ -18,7 +18,7 @@ from lbftp.changes.models import ChangeRequest, Run, Transition
 from lbftp.changes.services.orders import may_order
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.specs import check_draft
-from lbftp.web.acting import may, one_page, person, sent, telling
+from lbftp.web.acting import may, one_page, person, polled, sent, telling
 
 C = ChangeRequest.State
 _CHANGES = ChangeRequest.objects.select_related("cluster__team", "cluster__applied", "revision", "author")
@@ -55,6 +55,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
     return _change(request, pk, "changes/change.html")
 
 
+@polled
 @require_safe
 def change_live(request: HttpRequest, pk: int) -> HttpResponse:
     return _change(request, pk, "changes/_change.html")
@@ -151,6 +152,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "changes/run.html", _of_run(request, found, run_page.page(found)))
 
 
+@polled
 @require_safe
 def run_live(request: HttpRequest, pk: int) -> HttpResponse:
     """The part of the page that changes; 204 if the browser has all of it already."""

@@ -15,7 +15,7 @@ from lbftp.clusters.forms import ClusterForm
 from lbftp.clusters.models import Cluster, Revision
 from lbftp.clusters.specs import check_draft, spec_of_draft
 from lbftp.core.spec import from_json
-from lbftp.web.acting import person, sent, team_for, teams_with
+from lbftp.web.acting import person, polled, sent, team_for, teams_with
 
 _CLUSTERS = Cluster.objects.select_related("team", "applied", "probe_account")
 # Where problems of the spec are shown, if not at a field of their own name.
@@ -41,6 +41,7 @@ def cluster(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "clusters/cluster.html", {"page": overview.page(found, person(request))})
 
 
+@polled
 @require_safe
 def cluster_live(request: HttpRequest, pk: int) -> HttpResponse:
     found = access.get(request.user, _CLUSTERS, pk=pk)

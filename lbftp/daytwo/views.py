@@ -16,7 +16,7 @@ from lbftp.daytwo import page
 from lbftp.daytwo.forms import AloneForm, EnableForm, ServerForm, SorryForm, WeightForm
 from lbftp.daytwo.models import Drain
 from lbftp.daytwo.services import acting
-from lbftp.web.acting import may, person, telling
+from lbftp.web.acting import may, person, polled, telling
 from lbftp.web.forms import ServiceForm
 
 _CLUSTERS: Final = Cluster.objects.select_related("team", "applied")
@@ -36,6 +36,7 @@ def cluster(request: HttpRequest, pk: int) -> HttpResponse:
     return _page(request, found, "daytwo/cluster.html")
 
 
+@polled
 @require_safe
 def cluster_live(request: HttpRequest, pk: int) -> HttpResponse:
     found = access.get(request.user, _CLUSTERS, pk=pk)

@@ -24,7 +24,7 @@ from lbftp.inventory.forms import (
     ServerHostForm,
 )
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router, ServerHost, SshHost
-from lbftp.web.acting import may, person, sent, team_for, teams_with, telling
+from lbftp.web.acting import may, person, polled, sent, team_for, teams_with, telling
 
 Host = type[Router] | type[ProbeHost] | type[ServerHost]
 _WORDS: Final[dict[type[SshHost], str]] = {Router: "router", ProbeHost: "probe host", ServerHost: "real server"}
@@ -68,7 +68,7 @@ def host(request: HttpRequest, pk: int, model: Host, template: str = "inventory/
     return render(request, template, context | words)
 
 
-host_live = partial(host, template="inventory/_host.html")
+host_live = polled(partial(host, template="inventory/_host.html"))
 
 
 @require_POST

@@ -9,12 +9,12 @@ from typing import Any, Final
 import structlog
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AbstractBaseUser
 from redis.exceptions import RedisError
 
 from lbftp.accounts import access
 from lbftp.accounts.models import Team
+from lbftp.accounts.services import sessions
 from lbftp.changes.models import Run
 from lbftp.database import AWAY
 from lbftp.live import publish
@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 # Groups to be in, and what to say now.
 Look = tuple[frozenset[str], list[dict[str, int]]]
 NOT_YOURS: Final = 4404
+# The session ended: signed out, locked, idle for too long, another password. The page says so.
+SIGNED_OUT: Final = 4401
 # RFC 6455's registry of close codes: try again later.
 LATER: Final = 1013
 
@@ -37,6 +39,7 @@ class HintConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     """
 
     again_every = 5.0
+    user: AbstractBaseUser
     _again: asyncio.Task[None] | None = None
     _joined: frozenset[str] = frozenset()
 
@@ -62,24 +65,40 @@ class HintConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
         """Whatever a client sends is ignored: there is nothing to ask for."""
 
+    async def look_now(self, message: dict[str, Any]) -> None:  # noqa: ARG002
+        """Something about the person's sessions changed."""
+        with contextlib.suppress(OSError, RedisError):
+            await self._whisper()
+
     async def hint(self, message: dict[str, Any]) -> None:
         await self.send_json(message["payload"])
 
     def look(self) -> Look | None:
-        """None if this user may not watch."""
+        """None if `self.user` may not watch."""
         raise NotImplementedError
+
+    def _looked(self) -> Look | int:
+        """What there is to tell, or the code to close with. The account is taken as it is now: the one in the scope
+        is as old as the connection, and the session may have ended since."""
+        session = sessions.going_on(self.scope["session"].session_key)
+        if session is None:
+            return SIGNED_OUT
+        self.user = session.user
+        found = self.look()
+        if found is None:
+            return NOT_YOURS
+        return found[0] | {publish.person_group(session.user_id)}, found[1]
 
     async def _ask(self) -> Look | None:
         """Closes if there is nothing to be told."""
-        code = NOT_YOURS
-        look: Look | None = None
+        look: Look | int = LATER
         try:
-            look = await database_sync_to_async(self.look)()
+            look = await database_sync_to_async(self._looked)()
         except AWAY as error:
             log.warning("socket_without_database", error=type(error).__name__)
-            code = LATER
-        if look is None:
-            await self.close(code=code)
+        if isinstance(look, int):
+            await self.close(code=look)
+            return None
         return look
 
     async def _join(self, groups: frozenset[str]) -> None:
@@ -113,7 +132,7 @@ class RunConsumer(HintConsumer):
 
     def look(self) -> Look | None:
         run_id = int(self.scope["url_route"]["kwargs"]["run_id"])
-        run = access.visible(_user(self.scope), Run).filter(pk=run_id).first()
+        run = access.visible(self.user, Run).filter(pk=run_id).first()
         if run is None:
             return None
         last = run.events.order_by("-seq").values_list("seq", flat=True).first() or 0
@@ -124,13 +143,5 @@ class FleetConsumer(HintConsumer):
     """/ws/fleet/ — {"fleet": team} for each of the user's teams, now and whenever something changes there."""
 
     def look(self) -> Look | None:
-        user = _user(self.scope)
-        if not user.is_authenticated:
-            return None
-        teams = list(access.visible(user, Team).values_list("pk", flat=True))
+        teams = list(access.visible(self.user, Team).values_list("pk", flat=True))
         return frozenset(map(publish.fleet_group, teams)), [publish.fleet_payload(team) for team in teams]
-
-
-def _user(scope: dict[str, Any]) -> access.Person:
-    """The account as it is now: the one in the scope is as old as the connection."""
-    return get_user_model().objects.filter(pk=scope["user"].pk, is_active=True).first() or AnonymousUser()

@@ -28,6 +28,10 @@ def fleet_group(team_id: int) -> str:
     return f"fleet.{team_id}"
 
 
+def person_group(user_id: int) -> str:
+    return f"person.{user_id}"
+
+
 def run_payload(run_id: int, seq: int) -> dict[str, int]:
     """What a browser gets about a run: its last event's number."""
     return {"run": run_id, "seq": seq}
@@ -48,9 +52,18 @@ def fleet_hint(team_id: int) -> None:
     _send(fleet_group(team_id), fleet_payload(team_id))
 
 
+def person_hint(user_id: int) -> None:
+    """Has the person's open sockets look at once whether they may go on. To be called after commit."""
+    _deliver(person_group(user_id), {"type": "look.now"})
+
+
 def _send(group: str, payload: dict[str, int]) -> None:
+    _deliver(group, {"type": "hint", "payload": payload})
+
+
+def _deliver(group: str, message: dict[str, Any]) -> None:
     try:
-        async_to_sync(_send_soon)(group, {"type": "hint", "payload": payload})
+        async_to_sync(_send_soon)(group, message)
     except (OSError, RedisError, TimeoutError) as error:
         log.warning("hint_lost", group=group, error=type(error).__name__)
 

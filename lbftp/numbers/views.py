@@ -13,6 +13,7 @@ from lbftp.clusters.models import Cluster
 from lbftp.numbers import metrics
 from lbftp.numbers.page import page
 from lbftp.numbers.present import present
+from lbftp.web.acting import polled
 
 _CLUSTERS = Cluster.objects.select_related("team", "applied").order_by("team__name", "name")
 
@@ -25,6 +26,7 @@ def cluster(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "numbers/cluster.html", context)
 
 
+@polled
 @require_safe
 def cluster_live(request: HttpRequest, pk: int) -> HttpResponse:
     """The part that renews itself; `whole` for the page of its own."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -16,6 +17,8 @@ from lbftp.accounts import access
 from lbftp.accounts.models import Role, Team
 from lbftp.changes.errors import ServiceError
 
+_View = TypeVar("_View", bound=Callable[..., Any])
+
 
 def person(request: HttpRequest) -> User:
     """The signed-in user; the middleware lets nobody else through."""
@@ -25,6 +28,12 @@ def person(request: HttpRequest) -> User:
 def sent(request: HttpRequest) -> QueryDict | None:
     """What a form gets: the fields that were sent, None for a page that is only looked at."""
     return request.POST if request.method == "POST" else None
+
+
+def polled(view: _View) -> _View:
+    """Marks a view that open pages ask by themselves: that is no sign of a person, and nobody is led there."""
+    setattr(view, "polled", True)  # noqa: B010 - a function has no such attribute for mypy
+    return view
 
 
 def teams_with(request: HttpRequest, least: Role) -> list[Team]:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from lbftp.database import AWAY
+from lbftp.web.landing import nearest_page
+
+# The site works: there is somewhere to go on from here.
+_WITH_MENU: Final = (403, 404, 405)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature
@@ -22,6 +27,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
     return _page(
         request, 404, "Nothing here", "There is no such page, or it belongs to a team that you are not a member of."
     )
+
+
+def not_allowed(request: HttpRequest) -> HttpResponse:
+    """For an address that only takes forms, opened as if it were a page."""
+    text = "This address only takes a form that a page sends; nothing was done. The page is one step up."
+    return _page(request, 405, "This is not a page", text)
 
 
 def broken(request: HttpRequest) -> HttpResponse:
@@ -44,9 +55,15 @@ def _without_database(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
-    return _page(request, 403, "This form is too old", "Your session changed since it was opened. Load the page again.")
+    text = (
+        "Somebody signed in or out since the form was opened, and nothing was saved. Go back with your browser: what "
+        "you typed is still there. Then load the page again, or open it in another tab and type it there."
+    )
+    return _page(request, 403, "Session changed", text)
 
 
 def _page(request: HttpRequest, status: int, title: str, text: str, reason: str = "") -> HttpResponse:
-    context = {"status": status, "title": title, "text": text, "reason": reason}
+    context: dict[str, object] = {"status": status, "title": title, "text": text, "reason": reason}
+    if status in _WITH_MENU:
+        context["near"] = nearest_page(request.path)
     return render(request, "web/error.html", context, status=status)

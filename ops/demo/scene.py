@@ -11,8 +11,8 @@ from django.contrib.auth.models import User
 
 from lab.report import HostStatus, LabStatus
 from lbftp.accounts.models import Role, Team
-from lbftp.accounts.services import add_person
 from lbftp.accounts.services.first import first_administrator, new_first_code
+from lbftp.accounts.services.invitations import accept, invite
 from lbftp.changes.models import Run
 from lbftp.clusters import services as clusters
 from lbftp.clusters.drafts import draft_defaults
@@ -53,7 +53,8 @@ def people() -> Scene:
     passwords = {name: f"lab-{secrets.token_urlsafe(9)}" for name in ("alice", "bob")}
     alice = first_administrator(code=new_first_code(), username="alice", password=passwords["alice"], team="Operations")
     team = alice.teams.get()
-    bob = add_person(user=alice, team=team, username="bob", password=passwords["bob"], role=Role.OPERATOR).user
+    link = invite(user=alice, team=team, username="bob", role=Role.OPERATOR)
+    bob = accept(token=link.token, password=passwords["bob"], address="")
     return Scene(alice, bob, team, passwords)
 
 

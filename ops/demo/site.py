@@ -15,6 +15,7 @@ class Visitor:
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
+        self.headers: dict[str, str] = {}
         self.cookies = http.cookiejar.CookieJar()
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.cookies)
@@ -43,7 +44,7 @@ class Visitor:
 
     def _open(self, address: str, data: bytes | None) -> tuple[int, str]:
         url = self.base_url + address
-        request = urllib.request.Request(url, data, {"Referer": url})  # noqa: S310  # always our own http://127.0.0.1
+        request = urllib.request.Request(url, data, {"Referer": url, **self.headers})  # noqa: S310  # always our own http://127.0.0.1
         try:
             with self._opener.open(request, timeout=30) as answer:
                 return answer.status, answer.read().decode()

@@ -19,7 +19,14 @@ from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
 from tests.worlds import World, applied
 
 # Models of lbftp that belong to no team and are handed to nobody by id.
-_TEAMLESS = {"health.pulse", "accounts.account", "accounts.firstcode"}
+_TEAMLESS = {
+    "health.pulse",
+    "accounts.account",
+    "accounts.firstcode",
+    "accounts.gate",
+    "accounts.signin",
+    "accounts.passwordtry",
+}
 _EVERYTHING: list[type[Model]] = [
     Credential, Router, ProbeHost, RealServer, Cluster, Revision, ChangeRequest, Approval, Run, RunEvent, Transition,
 ]  # fmt: skip

@@ -84,7 +84,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     redis = start_redis(socket)
     manage = [sys.executable, "manage.py"]
     subprocess.run([*manage, "migrate", "--verbosity", "0"], cwd=ROOT, env=env, check=True)
-    server = [sys.executable, "-m", "uvicorn", "lbftp.asgi:application", "--port", str(port), "--log-level", "warning"]
+    server = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "lbftp.asgi:application",
+        "--port",
+        str(port),
+        "--log-level",
+        "warning",
+        "--no-proxy-headers",
+    ]
     web = subprocess.Popen(server, cwd=ROOT, env=env)
     actor = Insider("tests.browser.actor", env)
     try:

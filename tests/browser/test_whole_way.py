@@ -30,7 +30,7 @@ def test_the_whole_way(chromium: Browser, stack: Stack, lab: dict[str, Any]) -> 
     hosts = {host["name"]: host for host in lab["hosts"]}
     alice = Person(chromium.new_context(viewport={"width": 1440, "height": 900}), stack.base_url)
     bob = Person(chromium.new_context(viewport={"width": 1440, "height": 900}), stack.base_url)
-    page = _first_visit(alice, stack)
+    page = _first_visit(alice, bob, stack)
     _credentials(page, hosts["r1"], lab["ftp_account"])
     for name in ("r1", "r2"):
         _enrol_router(page, hosts[name])
@@ -50,7 +50,7 @@ def test_the_whole_way(chromium: Browser, stack: Stack, lab: dict[str, Any]) -> 
     assert bob.complaints == []
 
 
-def _first_visit(alice: Person, stack: Stack) -> Page:
+def _first_visit(alice: Person, bob: Person, stack: Stack) -> Page:
     page = alice.open("/")
     page.get_by_label("One-time code").fill(first_code(stack.env))
     page.get_by_label("Your user name").fill("alice")
@@ -61,13 +61,24 @@ def _first_visit(alice: Person, stack: Stack) -> Page:
     expect(page.get_by_role("heading", name="Enrol two routers")).to_be_visible()
     _picture(page, "first-steps")
     _menu(page, "People")
-    page.get_by_role("link", name="Add a person").click()
+    page.get_by_role("link", name="Invite a person").click()
     page.get_by_label("User name").fill("bob")
-    page.get_by_label("First password").fill(PASSWORDS["bob"])
     page.get_by_label("Role").select_option("operator")
-    page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_role("status")).to_contain_text("bob is a member")
+    page.get_by_role("button", name="Make the link").click()
+    link = page.get_by_label("Link for bob of Operations").input_value()
+    _bob_comes(bob, link.removeprefix(stack.base_url))
     return page
+
+
+def _bob_comes(bob: Person, path: str) -> None:
+    """With the link that alice gave him; he alone knows his password."""
+    page = bob.open(path)
+    page.get_by_label("Password", exact=True).fill(PASSWORDS["bob"])
+    page.get_by_label("Password again").fill(PASSWORDS["bob"])
+    page.get_by_role("button", name="Set it and sign in").click()
+    expect(page.get_by_role("status")).to_contain_text("Welcome, bob")
+    page.get_by_role("button", name="Sign out").click()
+    page.close()
 
 
 def _menu(page: Page, *names: str) -> None:

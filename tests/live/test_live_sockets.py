@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import OperationalError, connections
 from django.test import Client
+from django.utils import timezone
 
-from lbftp.accounts.models import Membership
+from lbftp.accounts import services
+from lbftp.accounts.models import Membership, SignIn
+from lbftp.accounts.services.passwords import change_password
 from lbftp.asgi import application
 from lbftp.changes.models import Run
 from lbftp.changes.services import runs
@@ -172,6 +176,63 @@ async def test_leaving_the_team_closes_the_socket(world: World, running: Job, mo
     await sync_to_async(Membership.objects.filter(user=world.bob).delete)()
     async with asyncio.timeout(WAIT):
         assert await communicator.closed() == 4404
+    await communicator.disconnect()
+
+
+End = Callable[[World, str], object]
+
+
+def signs_out(_world: World, session_key: str) -> None:
+    client = Client()
+    client.cookies["sessionid"] = session_key
+    client.post("/sign-out/")
+
+
+def is_locked(world: World, _key: str) -> None:
+    services.lock(user=world.alice, membership=Membership.objects.get(user=world.bob))
+
+
+def is_taken_out(world: World, _key: str) -> None:
+    services.set_role(user=world.alice, membership=Membership.objects.get(user=world.bob), role=None)
+
+
+def changes_password(world: World, _key: str) -> None:
+    chosen = {"present": "a long enough one", "password": "another long one"}
+    change_password(user=world.bob, address="192.0.2.1", **chosen)
+
+
+def is_idle(world: World, _key: str) -> None:
+    SignIn.objects.filter(user=world.bob).update(active_at=timezone.now() - timedelta(hours=1))
+
+
+def is_too_old(world: World, _key: str) -> None:
+    SignIn.objects.filter(user=world.bob).update(started_at=timezone.now() - timedelta(hours=13))
+
+
+@pytest.mark.parametrize("end", [signs_out, is_locked, is_taken_out, changes_password, is_idle, is_too_old])
+@pytest.mark.parametrize("path", ["/ws/fleet/", "/ws/runs/{}/"])
+async def test_the_end_of_a_session_closes_its_sockets(world: World, running: Job, end: End, path: str) -> None:
+    """With the time between two looks as it is: within ten seconds, also without a hint."""
+    communicator = await sync_to_async(socket)(path.format(running.run_id), world.bob)
+    assert await communicator.connect()
+    key = await sync_to_async(lambda: SignIn.objects.get(user=world.bob, ended_at=None).session_key)()
+    async with connected("/ws/fleet/", world.carol) as other:
+        await sync_to_async(end)(world, key)
+        async with asyncio.timeout(10):
+            assert await communicator.closed(10) == 4401
+        await communicator.disconnect()
+        await hear(other, {"fleet": world.team.pk})
+
+
+async def test_a_hint_closes_them_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without waiting for the next look of their own."""
+    monkeypatch.setattr(HintConsumer, "again_every", 3600)
+    communicator = await sync_to_async(socket)("/ws/fleet/", world.bob)
+    assert await communicator.connect()
+    assert await communicator.hear() == {"fleet": world.team.pk}
+    await asyncio.to_thread(in_another_thread, lambda: is_locked(world, ""))
+    async with asyncio.timeout(WAIT):
+        assert await communicator.closed() == 4401
     await communicator.disconnect()
 
 

@@ -16,13 +16,22 @@ from lbftp.inventory.services import give_access
 from tests.web.conftest import As
 from tests.worlds import World, applied
 
-OPEN = {"accounts:login", "accounts:welcome", "accounts:logout", "health:healthz", "health:readyz"}
+OPEN = {
+    "accounts:login",
+    "accounts:welcome",
+    "accounts:logout",
+    "accounts:session",
+    "accounts:invitation",
+    "health:healthz",
+    "health:readyz",
+}
 # For machines, with a token of the site; people see what is their teams'.
 TOKENED = {"numbers:metrics"}
 LISTS = {
     "home",
     "home-live",
     "accounts:people",
+    "accounts:password",
     "inventory:routers",
     "inventory:probe-hosts",
     "inventory:real-servers",
@@ -107,6 +116,9 @@ MANAGED = {
     "inventory:credential-purpose": ("post", "credential"),
     "inventory:credential-remove": ("post", "credential"),
     "accounts:set-role": ("post", "member"),
+    "accounts:new-link": ("post", "member"),
+    "accounts:lock": ("post", "member"),
+    "accounts:unlock": ("post", "member"),
     "proofs:window": ("post", "cluster"),
     "daytwo:alone": ("post", "cluster"),
 }

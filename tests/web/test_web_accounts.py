@@ -74,21 +74,25 @@ def test_signing_in_does_not_lead_to_other_sites(world: World, client: Client) -
     assert client.post(reverse("accounts:login"), typed)["Location"] == "/"
 
 
-def test_administrators_add_people_and_set_roles(world: World, browse: As) -> None:
+def test_administrators_set_roles_and_lock(world: World, browse: As) -> None:
     admin = browse(world.alice)
-    person = {"username": "nina", "password": "quite a long one", "role": "viewer", "team": str(world.team.pk)}
-    admin.post(reverse("accounts:add-person"), person)
-    member = Membership.objects.get(user__username="nina")
-    assert (member.team, member.role) == (world.team, Role.VIEWER)
+    member = world.victor.memberships.get()
     admin.post(reverse("accounts:set-role", args=[member.pk]), {"role": "operator"})
     member.refresh_from_db()
     assert member.role == Role.OPERATOR
+    admin.post(reverse("accounts:lock", args=[member.pk]))
+    world.victor.refresh_from_db()
+    assert not world.victor.is_active
+    assert b"Locked" in admin.get(reverse("accounts:people")).content
+    admin.post(reverse("accounts:unlock", args=[member.pk]))
+    world.victor.refresh_from_db()
+    assert world.victor.is_active
     admin.post(reverse("accounts:set-role", args=[member.pk]), {"role": ""})
     assert not Membership.objects.filter(pk=member.pk).exists()
 
 
 def test_a_name_that_is_taken_is_said_beside_the_field(world: World, browse: As) -> None:
-    person = {"username": "bob", "password": "quite a long one", "role": "viewer"}
+    person = {"username": "bob", "role": "viewer"}
     page = browse(world.alice).post(reverse("accounts:add-person"), person)
     assert page.status_code == 422
     assert b'id="id_username_error"' in page.content

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from lbftp.accounts.services.people import add_person, require, set_role
+from lbftp.accounts.services.people import lock, require, set_role, unlock
 
-__all__ = ["add_person", "require", "set_role"]
+__all__ = ["lock", "require", "set_role", "unlock"]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import User
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from lbftp import database
 from lbftp.accounts import access
-from lbftp.accounts.models import Membership, Role, Team
+from lbftp.accounts.models import Invitation, Membership, Role, Team
+from lbftp.accounts.services import sessions
 from lbftp.accounts.services.names import require_distinct
+from lbftp.accounts.services.notes import note, note_in
 from lbftp.changes.errors import Invalid, Refused
 
 
@@ -20,25 +24,73 @@ def require(user: access.Person, team: Team, least: Role) -> None:
         raise Refused(f"This needs the role {least.value} in the team {team}: ask one of its administrators.")
 
 
-def add_person(*, user: access.Person, team: Team, username: str, password: str, role: Role) -> Membership:
-    """A new account in `team`. For administrators of that team."""
-    require(user, team, Role.ADMIN)
-    with transaction.atomic():
-        return Membership.objects.create(team=team, user=new_user(username, password), role=role)
-
-
 def set_role(*, user: access.Person, membership: Membership, role: Role | None) -> None:
     """Changes what a member may do; None takes the person out of the team. A team keeps one administrator."""
     require(user, membership.team, Role.ADMIN)
     with transaction.atomic():
-        admins = list(Membership.objects.select_for_update().filter(team=membership.team, role=Role.ADMIN))
-        membership = Membership.objects.select_for_update().get(pk=membership.pk)
-        if role != Role.ADMIN and [m.pk for m in admins] == [membership.pk]:
-            raise Refused("A team keeps at least one administrator: make somebody else administrator first.")
+        membership = _keeping_an_administrator(membership, still=role == Role.ADMIN)
         if role is None:
-            membership.delete()
-        else:
+            _take_out(user, membership)
+        elif role != membership.role:
+            before = membership.role
             _change_role(membership, role)
+            _note(user, membership, "Got another role.", before={"role": before}, after={"role": role.value})
+
+
+def lock(*, user: access.Person, membership: Membership) -> None:
+    """The person is signed out everywhere and can do nothing in any team, until somebody unlocks them."""
+    require(user, membership.team, Role.ADMIN)
+    if membership.user_id == user.pk:
+        raise Refused("This is your own account: another administrator can lock it.")
+    with transaction.atomic():
+        for each in Membership.objects.filter(user_id=membership.user_id).order_by("pk"):
+            _keeping_an_administrator(each, still=False)
+        if not User.objects.filter(pk=membership.user_id, is_active=True).update(is_active=False):
+            raise Refused(f"{membership.user} cannot sign in anyway: locked already, or invited and not here yet.")
+        sessions.end_all(membership.user)
+        note(person=membership.user, by=_known(user), what="Locked.", before={"active": True}, after={"active": False})
+
+
+def unlock(*, user: access.Person, membership: Membership) -> None:
+    """The person can sign in again with the password of before. What was proposed meanwhile they do not approve."""
+    require(user, membership.team, Role.ADMIN)
+    with transaction.atomic():
+        locked = User.objects.filter(pk=membership.user_id, is_active=False).exclude(account__invited=True)
+        if not locked.update(is_active=True):
+            raise Refused(f"{membership.user} is not locked.")
+        Membership.objects.filter(user_id=membership.user_id).update(role_since=timezone.now())
+        note(
+            person=membership.user, by=_known(user), what="Unlocked.", before={"active": False}, after={"active": True}
+        )
+
+
+def _keeping_an_administrator(membership: Membership, *, still: bool) -> Membership:
+    """The membership as it is now, held. Refused if nobody could administer the team afterwards; `still`: this person
+    can."""
+    admins = Membership.objects.select_for_update().filter(team_id=membership.team_id, role=Role.ADMIN)
+    able = [each.pk for each in admins.select_related("user") if each.user.is_active]
+    if not still and able == [membership.pk]:
+        raise Refused("A team keeps at least one administrator: make somebody else administrator first.")
+    found = Membership.objects.select_for_update().filter(pk=membership.pk).first()
+    if found is None:
+        raise Refused("This person is no longer in the team: somebody else took them out.")
+    return found
+
+
+def _take_out(user: access.Person, membership: Membership) -> None:
+    person = membership.user
+    _note(user, membership, "Taken out of the team.", before={"role": membership.role})
+    Invitation.objects.filter(user=person, team=membership.team, used_at=None).update(ended_at=timezone.now())
+    membership.delete()
+    sessions.end_all(person)
+
+
+def _note(user: access.Person, membership: Membership, what: str, **values: Any) -> None:
+    note_in(membership.team, person=membership.user, by=_known(user), what=what, **values)
+
+
+def _known(user: access.Person) -> AbstractBaseUser | None:
+    return user if isinstance(user, AbstractBaseUser) else None
 
 
 def _change_role(membership: Membership, role: Role) -> None:

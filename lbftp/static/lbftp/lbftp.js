@@ -118,6 +118,12 @@
   const POLL = 5000; // without a socket the page still looks, slowly
   const OFF = "Reconnecting; looking every 5 s";
   const AWAY = "The site does not answer; asking every 5 s";
+  const SIGNED_OUT = 4401; // the code with which a socket closes when the session has ended
+
+  // Whether session.js knows that nobody is signed in here any more.
+  function over() {
+    return root.dataset.session === "over";
+  }
 
   class Live {
     constructor(element) {
@@ -139,6 +145,7 @@
     }
 
     connect() {
+      if (over()) return;
       for (const [path, socket] of this.sockets) {
         if (!this.wanted.includes(path)) {
           this.sockets.delete(path);
@@ -160,16 +167,27 @@
         this.look(); // what happened while nobody listened
       });
       socket.addEventListener("message", (event) => this.hint(JSON.parse(event.data)));
-      socket.addEventListener("close", () => this.closed(path, socket));
+      socket.addEventListener("close", (event) => {
+        if (event.code === SIGNED_OUT) document.dispatchEvent(new CustomEvent("lbftp:session-over"));
+        this.closed(path, socket);
+      });
     }
 
     closed(path, socket) {
       if (this.sockets.get(path) !== socket) return;
       this.sockets.delete(path);
       this.show();
-      if (!this.element.isConnected) return;
+      if (!this.element.isConnected || over()) return;
       setTimeout(() => this.connect(), this.delay);
       this.delay = Math.min(this.delay * 2, 8000);
+    }
+
+    // The session is over: nothing more is asked until somebody signs in again.
+    leave() {
+      const sockets = [...this.sockets.values()];
+      this.sockets.clear();
+      for (const socket of sockets) socket.close();
+      this.show();
     }
 
     hint(message) {
@@ -179,6 +197,7 @@
     }
 
     look() {
+      if (over()) return;
       if (this.busy || this.timer) {
         this.again = this.busy || this.again;
         return;
@@ -208,7 +227,7 @@
       for (const sign of document.querySelectorAll("[data-link]")) {
         sign.hidden = this.wanted.length === 0;
         sign.dataset.link = on ? "on" : "off";
-        sign.textContent = on ? "Live" : this.answered ? OFF : AWAY;
+        sign.textContent = on ? "Live" : over() ? "Signed out" : this.answered ? OFF : AWAY;
       }
       this.on = on;
     }
@@ -256,6 +275,21 @@
   });
 
   document.addEventListener("htmx:afterSettle", unfold);
+
+  document.addEventListener("lbftp:signed-out", () => {
+    for (const live of lives) live.leave();
+  });
+
+  document.addEventListener("lbftp:signed-in", () => {
+    for (const live of lives) {
+      live.connect();
+      if (live.wanted.length) live.look();
+    }
+  });
+
+  document.addEventListener("focusin", (event) => {
+    if (event.target.matches("[data-select]")) event.target.select();
+  });
 
   // A form that was sent is not sent twice by an impatient hand.
   document.addEventListener("submit", (event) => {
