@@ -45,12 +45,12 @@ def programs(place: Places, shape: Shape) -> list[Program]:
     """What makes a site: Redis, the web server, the worker and the beat."""
     celery = (sys.executable, "-m", "celery", "-A", "lbftp.celery")
     listen = ("--host", shape.bind, "--port", str(shape.port), "--timeout-graceful-shutdown", "3")
-    listen += ("--forwarded-allow-ips", shape.proxies) if shape.proxies else ("--no-proxy-headers",)
+    proxies = ("--forwarded-allow-ips", shape.proxies) if shape.proxies else ("--no-proxy-headers",)
     worker = ("worker", "--queues", "control", "--concurrency", str(shape.workers), "--loglevel", "INFO")
     schedule = str(place.var / "beat-schedule")
     return [
         Program("redis", (shape.redis, str(place.var / "redis.conf")), 10),
-        Program("web", (sys.executable, "-m", "uvicorn", "lbftp.asgi:application", *listen), 20),
+        Program("web", (sys.executable, "-m", "uvicorn", "lbftp.asgi:application", *listen, *proxies), 20),
         # SIGQUIT is Celery's soft shutdown: a running task gets some seconds, then goes back to the queue.
         Program(
             "worker",

@@ -87,7 +87,9 @@ class SignedInMiddleware(LoginRequiredMiddleware):
             return HttpResponse(status=204, headers={"HX-Redirect": reverse(_OWN_PAGE)})
         return redirect(_OWN_PAGE)
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., Any]) -> HttpResponseBase:
+    def handle_no_permission(  # type: ignore[override] # Django knows redirects only
+        self, request: HttpRequest, view_func: Callable[..., Any]
+    ) -> HttpResponseBase:
         """A fragment gets a status that its page understands; a page leads to signing in, and from there back."""
         if is_fragment(request):
             return HttpResponse("You are signed out.", status=SIGNED_OUT, content_type="text/plain; charset=utf-8")

@@ -43,11 +43,11 @@ def add_person(request: HttpRequest) -> HttpResponse:
 def new_link(request: HttpRequest, pk: int) -> HttpResponse:
     member = _member(request, pk)
     try:
-        values = {"user": person(request), "address": client_address(request)}
-        return _show_link(request, invitations.new_link(membership=member, **values))
+        invited = invitations.new_link(user=person(request), membership=member, address=client_address(request))
     except ServiceError as error:
         messages.error(request, error.message)
         return redirect("accounts:people")
+    return _show_link(request, invited)
 
 
 @require_POST

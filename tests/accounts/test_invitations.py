@@ -165,17 +165,20 @@ def test_who_left_can_be_invited_again_and_counts_from_then(world: World) -> Non
 
 @pytest.mark.django_db
 def test_a_person_changes_the_own_password(world: World) -> None:
-    change = {"user": world.bob, "address": "192.0.2.1"}
+
+    def change(present: str, password: str) -> None:
+        change_password(user=world.bob, present=present, password=password, address="192.0.2.1")
+
     with pytest.raises(Invalid, match="not your present"):
-        change_password(present="wrong", password=PASSWORD, **change)
+        change("wrong", PASSWORD)
     with pytest.raises(Invalid, match="choose another"):
-        change_password(present="a long enough one", password="a long enough one", **change)
+        change("a long enough one", "a long enough one")
     with pytest.raises(Invalid, match="too short"):
-        change_password(present="a long enough one", password="short", **change)
-    change_password(present="a long enough one", password=PASSWORD, **change)
+        change("a long enough one", "short")
+    change("a long enough one", PASSWORD)
     assert access.credentials_since(world.bob) is None
     Account.objects.create(user=world.bob, must_change=True)
-    change_password(present=PASSWORD, password="yet another long one", **change)
+    change(PASSWORD, "yet another long one")
     assert access.credentials_since(world.bob) is not None
     assert not Account.objects.get(user=world.bob).must_change
     assert Transition.objects.filter(name="bob", what="Changed the password.").count() == 2

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
 from django.utils import timezone
 
 from lbftp.accounts.models import PasswordTry, SignIn
-from lbftp.accounts.services import signing_in, throttle
+from lbftp.accounts.services import throttle
 from lbftp.accounts.services.networks import network_of
 from lbftp.accounts.services.signing_in import WrongPassword, sign_in
 from lbftp.accounts.services.throttle import TooManyTries
@@ -115,13 +116,13 @@ def test_the_audit_has_what_concerns_people_of_the_team(world: World) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_forty_at_once_get_no_more_looked_at(world: World, race: Race, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
-    real = signing_in.authenticate
+    real = ModelBackend.authenticate
 
-    def counted(**given: str) -> object:
-        looked.append(given["password"])
-        return real(**given)
+    def counted(self: ModelBackend, request: None, username: str, password: str) -> object:
+        looked.append(password)
+        return real(self, request, username=username, password=password)
 
-    monkeypatch.setattr(signing_in, "authenticate", counted)
+    monkeypatch.setattr(ModelBackend, "authenticate", counted)
     found = race(*[guess] * 40)
     assert sorted(map(str, found)) == ["refused"] * 35 + ["wrong"] * 5
     assert len(looked) == settings.SIGN_IN_TRIES

@@ -10,6 +10,8 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lbftp.settings")
 django.setup()
 
+from lbftp.accounts import services as accounts  # noqa: E402
+from lbftp.accounts.models import Membership  # noqa: E402
 from lbftp.changes import services  # noqa: E402
 from lbftp.changes.services import events, runs  # noqa: E402
 from lbftp.core.job import Event, Job  # noqa: E402
@@ -40,6 +42,17 @@ class Stage:
         change = self.world.cluster.changes.first()
         assert change is not None
         worlds.planned(change.runs.get())
+        return {}
+
+    def cluster(self) -> dict[str, Any]:
+        return {"cluster": self.world.cluster.pk}
+
+    def lock(self, name: str) -> dict[str, Any]:
+        accounts.lock(user=self.world.alice, membership=Membership.objects.get(user__username=name))
+        return {}
+
+    def unlock(self, name: str) -> dict[str, Any]:
+        accounts.unlock(user=self.world.alice, membership=Membership.objects.get(user__username=name))
         return {}
 
     def claim(self, run: int) -> dict[str, Any]:

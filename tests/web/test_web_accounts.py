@@ -81,12 +81,10 @@ def test_administrators_set_roles_and_lock(world: World, browse: As) -> None:
     member.refresh_from_db()
     assert member.role == Role.OPERATOR
     admin.post(reverse("accounts:lock", args=[member.pk]))
-    world.victor.refresh_from_db()
-    assert not world.victor.is_active
+    assert not User.objects.get(username="victor").is_active
     assert b"Locked" in admin.get(reverse("accounts:people")).content
     admin.post(reverse("accounts:unlock", args=[member.pk]))
-    world.victor.refresh_from_db()
-    assert world.victor.is_active
+    assert User.objects.get(username="victor").is_active
     admin.post(reverse("accounts:set-role", args=[member.pk]), {"role": ""})
     assert not Membership.objects.filter(pk=member.pk).exists()
 

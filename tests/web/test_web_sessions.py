@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 from django.conf import settings
@@ -20,15 +23,17 @@ from tests.web.conftest import As
 from tests.worlds import World
 
 PASSWORD = "a long enough one"
-FRAGMENT = {"HTTP_HX_REQUEST": "true"}
+AtMost = Callable[[int], AbstractContextManager[Any]]
+FRAGMENT = {"HX-Request": "true"}
 
 
 def is_in(client: Client) -> bool:
     return client.get(reverse("accounts:people")).status_code == 200
 
 
-def sign_in(client: Client, name: str = "bob", typed: str = PASSWORD, **more: str) -> HttpResponse:
-    return client.post(reverse("accounts:login"), {"username": name, "password": typed, **more})
+def sign_in(client: Client, typed: str = PASSWORD, wanted: str = "") -> HttpResponse:
+    form = {"username": "bob", "password": typed, "next": wanted}
+    return cast(HttpResponse, client.post(reverse("accounts:login"), form))
 
 
 def test_a_session_ends_when_nothing_was_done_in_it(world: World, browse: As) -> None:
@@ -61,7 +66,7 @@ def test_what_pages_ask_by_themselves_is_no_sign_of_a_person(world: World, brows
         reverse("inventory:router-live", args=[world.r1.pk]),
         reverse("accounts:session"),
     ]
-    assert [client.get(url, **FRAGMENT).status_code for url in asked] == [200] * len(asked)
+    assert [client.get(url, headers=FRAGMENT).status_code for url in asked] == [200] * len(asked)
     assert SignIn.objects.get().active_at == before
 
 
@@ -84,9 +89,9 @@ def test_every_live_fragment_is_known_as_such() -> None:
 def test_fragments_without_a_session_get_a_status_and_no_page(world: World, client: Client) -> None:
     cluster = world.cluster.pk
     for url in (reverse("home-live"), reverse("clusters:cluster-live", args=[cluster])):
-        answer = client.get(url, **FRAGMENT)
+        answer = client.get(url, headers=FRAGMENT)
         assert (answer.status_code, answer.content) == (401, b"You are signed out.")
-    assert client.post(reverse("clusters:check"), **FRAGMENT).status_code == 401
+    assert client.post(reverse("clusters:check"), headers=FRAGMENT).status_code == 401
 
 
 def test_signing_out_ends_the_session_itself(world: World, browse: As) -> None:
@@ -158,7 +163,7 @@ def test_a_password_that_somebody_typed_has_to_be_changed_first(world: World, br
     own = reverse("accounts:password")
     for url in (reverse("home"), reverse("changes:changes"), reverse("clusters:cluster", args=[world.cluster.pk])):
         assert client.get(url)["Location"] == own
-    assert client.get(reverse("home-live"), **FRAGMENT)["HX-Redirect"] == own
+    assert client.get(reverse("home-live"), headers=FRAGMENT)["HX-Redirect"] == own
     assert b"Somebody else typed your present one" in client.get(own).content
     client.post(own, {"present": PASSWORD, "password": "another long one", "again": "another long one"})
     assert is_in(client)
@@ -185,7 +190,7 @@ def test_a_password_that_somebody_typed_has_to_be_changed_first(world: World, br
     ],
 )
 def test_signing_in_leads_to_a_page(world: World, client: Client, wanted: str, page: str) -> None:
-    assert sign_in(client, next=wanted)["Location"] == page
+    assert sign_in(client, wanted=wanted)["Location"] == page
 
 
 def test_a_form_that_was_sent_without_a_session_leads_back_to_its_page(world: World, client: Client) -> None:
@@ -242,9 +247,9 @@ def test_an_invitation_from_page_to_page(world: World, browse: As, client: Clien
     assert "with the link of alice" in " ".join(admin.get(reverse("accounts:people")).content.decode().split())
 
 
-def test_people_are_read_with_few_queries(world: World, browse: As, django_assert_max_num_queries: object) -> None:
+def test_people_are_read_with_few_queries(world: World, browse: As, django_assert_max_num_queries: AtMost) -> None:
     client = browse(world.alice)
     for number in range(20):
         invitations.invite(user=world.alice, team=world.team, username=f"x{number * 7}y{number}", role=Role.VIEWER)
-    with django_assert_max_num_queries(12):  # type: ignore[operator] # pytest-django's fixture has no public type
+    with django_assert_max_num_queries(12):
         assert is_in(client)

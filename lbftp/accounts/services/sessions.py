@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from django.conf import settings
@@ -78,4 +79,4 @@ def _end(rows: QuerySet[SignIn]) -> None:
         Session.objects.filter(session_key__in=keys).delete()
 
         for person in {person for _, person in found}:
-            transaction.on_commit(lambda person=person: publish.person_hint(person))
+            transaction.on_commit(partial(publish.person_hint, person))
