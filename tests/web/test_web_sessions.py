@@ -185,7 +185,6 @@ def test_a_password_that_somebody_typed_has_to_be_changed_first(world: World, br
         ("https://elsewhere.example/", "/"),
         ("//elsewhere.example/", "/"),
         ("javascript:alert(1)", "/"),
-        ("/runs/" + "9" * 1900 + "/", "/runs/"),
         ("/runs/" + "9" * 5000 + "/", "/"),
     ],
 )

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.db import transaction
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.accounts import access
 from lbftp.accounts.models import Account, Invitation, Membership, Role, Team
 from lbftp.accounts.services import gates, sessions, tokens
@@ -65,7 +65,7 @@ def new_link(*, user: AbstractBaseUser | None, membership: Membership, address: 
 def valid(token: str) -> Invitation:
     """What the link stands for. Raises Refused, in the same words whatever is wrong with it."""
     rows = Invitation.objects.filter(token_hash=tokens.token_hash(token), used_at=None, ended_at=None)
-    found = rows.filter(expires_at__gt=timezone.now()).select_related("user__account", "team").first()
+    found = rows.filter(expires_at__gt=database.now()).select_related("user__account", "team").first()
     if found is None or not (found.user.is_active or _account(found.user).invited):
         raise Refused(_OVER)
     return found
@@ -77,7 +77,7 @@ def accept(*, token: str, password: str, address: str) -> User:
     require_good_password(password, found.user)
     with transaction.atomic():
         mine = Invitation.objects.filter(pk=found.pk, used_at=None, ended_at=None)
-        if not mine.update(used_at=timezone.now(), used_from=address[:64]):
+        if not mine.update(used_at=database.now(), used_from=address[:64]):
             raise Refused(_OVER)
         _give(found.user, password)
         found.refresh_from_db(fields=["used_at", "used_from"])
@@ -115,7 +115,7 @@ def _require_over(user: AbstractBaseUser, membership: Membership) -> None:
 
 
 def _link(membership: Membership, *, by: AbstractBaseUser | None, address: str) -> str:
-    token, now = tokens.token(), timezone.now()
+    token, now = tokens.token(), database.now()
     Invitation.objects.filter(user_id=membership.user_id, used_at=None, ended_at=None).update(ended_at=now)
     Invitation.objects.create(
         team=membership.team,
@@ -133,7 +133,7 @@ def _give(person: User, password: str) -> None:
     person.set_password(password)
     person.is_active = True
     person.save(update_fields=["password", "is_active"])
-    values = {"credentials_since": timezone.now(), "must_change": False, "invited": False}
+    values = {"credentials_since": database.now(), "must_change": False, "invited": False}
     Account.objects.update_or_create(user=person, defaults=values)
     sessions.end_all(person)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.accounts.models import Account
 from lbftp.accounts.services import sessions
 from lbftp.accounts.services.notes import note
@@ -32,7 +32,7 @@ def change_password(*, user: User, present: str, password: str, address: str) ->
         user.set_password(password)
         user.save(update_fields=["password"])
         had_to = Account.objects.filter(user=user, must_change=True)
-        had_to.update(must_change=False, credentials_since=timezone.now())
+        had_to.update(must_change=False, credentials_since=database.now())
         sessions.end_all(user)
         note(person=user, by=user, what="Changed the password.", after={"address": address})
     return user

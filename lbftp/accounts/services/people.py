@@ -58,7 +58,7 @@ def unlock(*, user: access.Person, membership: Membership) -> None:
         locked = User.objects.filter(pk=membership.user_id, is_active=False).exclude(account__invited=True)
         if not locked.update(is_active=True):
             raise Refused(f"{membership.user} is not locked.")
-        Membership.objects.filter(user_id=membership.user_id).update(role_since=timezone.now())
+        Membership.objects.filter(user_id=membership.user_id).update(role_since=database.now())
         note(
             person=membership.user, by=_known(user), what="Unlocked.", before={"active": False}, after={"active": True}
         )
@@ -80,7 +80,7 @@ def _keeping_an_administrator(membership: Membership, *, still: bool) -> Members
 def _take_out(user: access.Person, membership: Membership) -> None:
     person = membership.user
     _note(user, membership, "Taken out of the team.", before={"role": membership.role})
-    Invitation.objects.filter(user=person, team=membership.team, used_at=None).update(ended_at=timezone.now())
+    Invitation.objects.filter(user=person, team=membership.team, used_at=None).update(ended_at=database.now())
     membership.delete()
     sessions.end_all(person)
 

@@ -11,8 +11,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
+from lbftp import database
 from lbftp.accounts.models import SignIn
 from lbftp.accounts.services.networks import network_of
 from lbftp.live import publish
@@ -24,11 +24,12 @@ _KEPT: Final = timedelta(days=30)
 
 def begin(*, user: AbstractBaseUser, session_key: str, address: str) -> SignIn:
     """A session that goes on until it is ended, is idle for too long, or is too old."""
-    now = timezone.now()
+    now = database.now()
     SignIn.objects.filter(started_at__lt=now - _KEPT).delete()
     Session.objects.filter(expire_date__lt=now).delete()
 
     values = {"user_id": user.pk, "address": address[:64], "network": network_of(address), "ended_at": None}
+    values |= {"started_at": now, "active_at": now}
     return SignIn.objects.update_or_create(session_key=session_key, defaults=values)[0]
 
 
@@ -47,7 +48,7 @@ def open_ones(user: AbstractBaseUser) -> QuerySet[SignIn]:
 
 def was_active(session: SignIn) -> None:
     """The person did something just now."""
-    now = timezone.now()
+    now = database.now()
     if now - session.active_at >= _STEP:
         SignIn.objects.filter(pk=session.pk).update(active_at=now)
 
@@ -63,7 +64,7 @@ def end_all(user: AbstractBaseUser) -> None:
 
 
 def _open() -> QuerySet[SignIn]:
-    now = timezone.now()
+    now = database.now()
     return SignIn.objects.filter(
         ended_at=None,
         active_at__gt=now - timedelta(seconds=settings.SESSION_IDLE_SECONDS),
@@ -75,7 +76,7 @@ def _end(rows: QuerySet[SignIn]) -> None:
     with transaction.atomic():
         found = list(rows.filter(ended_at=None).values_list("session_key", "user_id"))
         keys = [key for key, _ in found]
-        SignIn.objects.filter(session_key__in=keys).update(ended_at=timezone.now())
+        SignIn.objects.filter(session_key__in=keys).update(ended_at=database.now())
         Session.objects.filter(session_key__in=keys).delete()
 
         for person in {person for _, person in found}:

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from lbftp import database
 from lbftp.accounts.models import PasswordTry, SignIn
 from lbftp.accounts.services import gates, tokens
 from lbftp.accounts.services.networks import network_of
@@ -30,7 +31,7 @@ class TooManyTries(Refused):
 
     def __init__(self, what: str, remedy: str, until: datetime) -> None:
         self.until = until
-        minutes = max(1, round((until - timezone.now()).total_seconds() / 60))
+        minutes = max(1, round((until - database.now()).total_seconds() / 60))
         clock = timezone.localtime(until).strftime("%H:%M %Z")
         super().__init__(
             f"{what} No password is looked at until {clock} (in {minutes} min), the right one neither. {remedy}"
@@ -62,9 +63,9 @@ def book(*, username: str, address: str) -> PasswordTry:
     _check(limits)
 
     with gates.alone("password tries"):
-        PasswordTry.objects.filter(at__lt=timezone.now() - WINDOW).delete()
+        PasswordTry.objects.filter(at__lt=database.now() - WINDOW).delete()
         _check(limits)
-        return PasswordTry.objects.create(name_hash=name, network=network, known=known)
+        return PasswordTry.objects.create(name_hash=name, network=network, known=known, at=database.now())
 
 
 def was_last(booked: PasswordTry) -> bool:
@@ -74,7 +75,7 @@ def was_last(booked: PasswordTry) -> bool:
 
 
 def _limits(name: str, network: str, *, known: bool) -> list[_Limit]:
-    recent = PasswordTry.objects.filter(at__gte=timezone.now() - WINDOW)
+    recent = PasswordTry.objects.filter(at__gte=database.now() - WINDOW)
     limits = [
         _Limit(
             recent.filter(name_hash=name, network=network),
@@ -108,5 +109,5 @@ def _check(limits: list[_Limit]) -> None:
 
 
 def _is_known(username: str, network: str) -> bool:
-    since = timezone.now() - _KNOWN
+    since = database.now() - _KNOWN
     return SignIn.objects.filter(user__username=username, network=network, started_at__gte=since).exists()
