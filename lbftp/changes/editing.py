@@ -38,6 +38,11 @@ class Thing:
     subject: str
     pk: int
     name: str
+    prefix: str = ""
+
+    def told(self, values: Values) -> dict[str, Any]:
+        """`values` as its rows have them; a thing that has no rows of its own tells its values apart by `prefix`."""
+        return {f"{self.prefix}{key}": value for key, value in values.items()}
 
 
 def refuse_unseen(thing: Thing, *, seen: Values | None, stored: Values, wanted: Values) -> None:
@@ -80,6 +85,11 @@ def edits(thing: Thing, keys: Iterable[str]) -> dict[str, Edit]:
     return {key: _edit(row) for key, row in _last(thing, keys).items()}
 
 
+def newest(thing: Thing) -> int:
+    """The number of the newest row; stands for values that are secret. 0 where there is none."""
+    return max((row.pk for row in _rows(thing)), default=0)
+
+
 def unseen_by(user: Person, thing: Thing, keys: Iterable[str]) -> dict[str, Edit]:
     """Those of `keys` that somebody else edited after `user` last edited the thing, each with that edit."""
     rows = _rows(thing)
@@ -115,15 +125,17 @@ def _rows(thing: Thing) -> list[Transition]:
     """Edits, newest first."""
     rows = Transition.objects.filter(team=thing.team, subject=thing.subject, subject_id=thing.pk)
 
-    return list(rows.exclude(what="").order_by("-pk")[:_MOST])
+    return [row for row in rows.order_by("-pk")[:_MOST] if row.what or row.after]
 
 
 def _last(thing: Thing, keys: Iterable[str], rows: list[Transition] | None = None) -> dict[str, Transition]:
     found: dict[str, Transition] = {}
-    wanted = set(keys)
+    names = {f"{thing.prefix}{key}": key for key in keys}
 
     for row in _rows(thing) if rows is None else rows:
-        told = wanted if row.what == MADE else wanted & {*row.before, *row.after}
+        # Whoever made a thing gave all its values, but not those of what came to it later.
+        every = row.what == MADE and not thing.prefix
+        told = {key for name, key in names.items() if every or name in row.before or name in row.after}
         found |= dict.fromkeys(told - set(found), row)
 
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -82,13 +83,23 @@ def move(  # noqa: PLR0913 - who, why and the columns that change along with the
     return True
 
 
-def left(subject: Subject, old: str, new: str, *, user: AbstractBaseUser | None, reason: str) -> None:
-    """A row for what was no move of state: something began, or a setting changed."""
-    _leave_row(_TABLES[type(subject)][0], subject, old, new, user, reason)
+def left(  # noqa: PLR0913 - the columns of the row
+    subject: Subject,
+    old: str,
+    new: str,
+    *,
+    user: AbstractBaseUser | None,
+    reason: str,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """A row for what was no move of state: something began, or a setting changed, from what to what."""
+    told = {"before": dict(before or {}), "after": dict(after or {})}
+    _leave_row(_TABLES[type(subject)][0], subject, old, new, user, reason, **told)
 
 
 def _leave_row(  # noqa: PLR0913, PLR0917 - the columns of the row
-    name: str, subject: Subject, old: str, new: str, user: Any, reason: str
+    name: str, subject: Subject, old: str, new: str, user: Any, reason: str, **told: dict[str, Any]
 ) -> None:
     Transition.objects.create(
         team=_team(subject),
@@ -98,6 +109,7 @@ def _leave_row(  # noqa: PLR0913, PLR0917 - the columns of the row
         new=new,
         reason=told(reason)[:500],
         **trail.by(user),
+        **told,
     )
 
 

@@ -34,8 +34,8 @@ def _save(ask: Ask, given: dict[str, str]) -> RealServer:
     row = RealServer.objects.filter(team=team, name=name).first()
     if row is None:
         return services.add_real_server(user=ask.person(), team=team, name=name, **given)
-    now = {"address": row.address or "", "address6": row.address6 or ""}
-    return services.set_addresses(user=ask.person(), server=row, **{**now, **given})
+    now = services.stored_addresses(row)
+    return services.set_addresses(user=ask.person(), server=row, seen=now, **{**now, **given})
 
 
 def _data(row: RealServer) -> dict[str, Any]:

@@ -87,7 +87,9 @@ def window(ask: Ask) -> int:
     wanted = {field: ask.options[field] for field in _WINDOW if ask.options[field] is not None}
     if wanted:
         cluster = ask.cluster_to_act_on()
-        windows.set_window(user=ask.person(), cluster=cluster, **{**_present(cluster, wanted), **wanted})
+        row = windows.window_of(cluster)
+        present, seen = _present(row, wanted), windows.stored_values(row)
+        windows.set_window(user=ask.person(), cluster=cluster, seen=seen, **{**present, **wanted})
     else:
         cluster = ask.cluster()
     hours = page.hours(cluster)
@@ -96,12 +98,10 @@ def window(ask: Ask) -> int:
     return DONE
 
 
-def _present(cluster: Cluster, wanted: dict[str, Any]) -> dict[str, Any]:
-    row = windows.window_of(cluster)
+def _present(row: Window | None, wanted: dict[str, Any]) -> dict[str, Any]:
     if row is None and not {"cron", "minutes"} <= wanted.keys():
         raise WrongUse("Say when it opens and for how long: --cron '0 2 * * 0' --minutes 120.")
-    row = row or Window(cluster=cluster)
-    return {field: getattr(row, field) for field in _WINDOW}
+    return windows.stored_values(row or Window())
 
 
 def _data(hours: page.Hours) -> dict[str, Any]:

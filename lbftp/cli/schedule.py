@@ -6,7 +6,6 @@ from typing import Any
 
 from lbftp.cli.ask import Ask
 from lbftp.cli.exits import DONE
-from lbftp.clusters.models import Cluster
 from lbftp.compliance import services
 from lbftp.compliance.models import Policy
 
@@ -18,18 +17,15 @@ def policy(ask: Ask) -> int:
     wanted = {field: ask.options[field] for field in _FIELDS if ask.options[field] is not None}
     if wanted:
         person, cluster = ask.person(), ask.cluster_to_act_on()
-        services.set_policy(user=person, cluster=cluster, **{**_present(cluster), **wanted})
+        row = Policy.objects.filter(cluster=cluster).first()
+        present, seen = services.stored_values(row or Policy()), services.stored_values(row)
+        services.set_policy(user=person, cluster=cluster, seen=seen, **{**present, **wanted})
     else:
         cluster = ask.cluster()
     row = Policy.objects.filter(cluster=cluster).first()
     data = {"cluster": cluster.name, "policy": _data(row) if row else None}
     ask.answer(data, _text(row) if row else f"{cluster.name} has no policy")
     return DONE
-
-
-def _present(cluster: Cluster) -> dict[str, Any]:
-    row = Policy.objects.filter(cluster=cluster).first() or Policy(cluster=cluster)
-    return {field: getattr(row, field) for field in _FIELDS}
 
 
 def _data(row: Policy) -> dict[str, Any]:

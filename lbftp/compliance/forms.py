@@ -5,10 +5,10 @@ from zoneinfo import available_timezones
 from django import forms
 
 from lbftp.compliance.models import Policy
-from lbftp.web.forms import ServiceForm
+from lbftp.web.editing import EditForm
 
 
-class PolicyForm(ServiceForm):
+class PolicyForm(EditForm):
     cron = forms.CharField(
         label="When",
         max_length=100,

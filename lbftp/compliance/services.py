@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice, takewhile
-from typing import Final
+from typing import Any, Final
 
 import cron_descriptor
 from django.contrib.auth.models import User
@@ -16,7 +16,8 @@ from lbftp.accounts.models import Role
 from lbftp.accounts.services import require
 from lbftp.alone import each_alone, reason
 from lbftp.changes import cron as times
-from lbftp.changes import states
+from lbftp.changes import editing, states
+from lbftp.changes.editing import Values
 from lbftp.changes.errors import Invalid
 from lbftp.changes.models import Run
 from lbftp.changes.services import comply
@@ -27,13 +28,24 @@ from lbftp.outside import told
 
 # After a long standstill the newest times are enough to see that there was one.
 MOST_MISSED: Final = 50
+_FIELDS: Final = ("cron", "time_zone", "action", "enabled")
 _OFF: Final = "Not looked at by itself."
 
 
 def set_policy(  # noqa: PLR0913 - the form's fields
-    *, user: User, cluster: Cluster, cron: str, time_zone: str, action: str, enabled: bool
+    *,
+    user: User,
+    cluster: Cluster,
+    cron: str,
+    time_zone: str,
+    action: str,
+    enabled: bool,
+    seen: Values | None = None,
 ) -> Policy:
-    """When the cluster is looked at by itself and what is done about drift. Replaces the policy that is there."""
+    """When the cluster is looked at by itself and what is done about drift. Replaces the policy that is there.
+
+    `seen` are the values that the person had before them: raises Conflict where somebody else set others since.
+    """
     require(user, cluster.team, Role.OPERATOR)
     cron = " ".join(cron.split())
     _check(cron, time_zone, action)
@@ -46,12 +58,26 @@ def set_policy(  # noqa: PLR0913 - the form's fields
         "next_due": next_time(policy, database.now()) if enabled else None,
     }
     with transaction.atomic():
+        # Two who set the first schedule at once would not meet in a row of its own.
+        Cluster.objects.select_for_update().get(pk=cluster.pk)
         before = Policy.objects.filter(cluster=cluster).first()
+        thing, stored = _thing(cluster), stored_values(before)
+        editing.refuse_unseen(thing, seen=seen, stored=stored, wanted=stored_values(policy))
         row = Policy.objects.update_or_create(cluster=cluster, defaults=values)[0]
         words = _told(row)
         if words != (_told(before) if before else _OFF):
-            states.left(cluster, cluster.state, cluster.state, user=user, reason=words)
+            told = {"before": thing.told(stored), "after": thing.told(stored_values(row))}
+            states.left(cluster, cluster.state, cluster.state, user=user, reason=words, **told)
     return row
+
+
+def stored_values(policy: Policy | None) -> dict[str, Any]:
+    """What people set of it; {} where there is none."""
+    return {name: getattr(policy, name) for name in _FIELDS} if policy else {}
+
+
+def _thing(cluster: Cluster) -> editing.Thing:
+    return editing.Thing(cluster.team, "cluster", cluster.pk, f"the schedule of {cluster}", "schedule_")
 
 
 def _told(policy: Policy) -> str:

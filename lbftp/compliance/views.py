@@ -26,7 +26,8 @@ def policies(request: HttpRequest) -> HttpResponse:
 def cluster(request: HttpRequest, pk: int) -> HttpResponse:
     found = (access.get_writable if request.method == "POST" else access.get)(request.user, Cluster, pk=pk)
     policy = Policy.objects.filter(cluster=found).first()
-    form = PolicyForm(sent(request), initial=_initial(policy))
+    shown, stored = services.stored_values(policy or Policy()), services.stored_values(policy)
+    form = PolicyForm(sent(request), initial=shown, stored=stored, subject=f"schedule {pk}")
     if form.carry_out(services.set_policy, user=person(request), cluster=found):
         messages.success(request, f"The schedule of {found} is set.")
         return redirect("compliance:cluster", pk)
@@ -40,8 +41,3 @@ def cluster(request: HttpRequest, pk: int) -> HttpResponse:
         "findings": standing(found),
     }
     return render(request, "compliance/cluster.html", context, status=form.status)
-
-
-def _initial(policy: Policy | None) -> dict[str, object]:
-    shown = policy or Policy()
-    return {name: getattr(shown, name) for name in ("cron", "time_zone", "action", "enabled")}

@@ -7,9 +7,10 @@ from typing import Any
 from django import forms
 
 from lbftp.accounts.models import Team
-from lbftp.inventory import suggest
+from lbftp.inventory import services, suggest
 from lbftp.inventory.fields import host_name_validator, user_name_validator
 from lbftp.inventory.models import Credential, Router
+from lbftp.web.editing import EditForm
 from lbftp.web.forms import ServiceForm
 
 _MONO = {"class": "mono", "autocomplete": "off", "spellcheck": "false"}
@@ -65,7 +66,10 @@ class PurposeForm(ServiceForm):
     purpose = forms.ChoiceField(label="What it is for", choices=Credential.Purpose.choices)
 
 
-class SecretForm(ServiceForm):
+class SecretForm(EditForm):
+    conflict_template = "inventory/_secret_conflict.html"
+    never_shown = ("secret", "sudo_password")
+
     secret = forms.CharField(
         label="New key or password", strip=False, widget=forms.Textarea({**_MONO, "rows": 6}), help_text=_KEY_HELP
     )
@@ -143,23 +147,24 @@ class RealServerForm(ServiceForm):
     )
 
 
-class AddressesForm(RealServerForm):
+class AddressesForm(EditForm, RealServerForm):
     """The same for a server that is there already: it keeps its name, which clusters know it by."""
 
     name = None  # type: ignore[assignment]
 
 
-class InterfacesForm(ServiceForm):
+class InterfacesForm(EditForm):
     """Which interface faces clients, and which the real servers. Before anybody chose, a guess from the facts."""
 
     public_interface = forms.ChoiceField(label="Public interface", help_text="Clients and the VIP are on this side.")
     internal_interface = forms.ChoiceField(label="Internal interface", help_text="Real servers are on this side.")
 
     def __init__(self, *args: Any, router: Router, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        stored = services.stored_interfaces(router)
+        super().__init__(*args, stored=stored, subject=f"interfaces {router.pk}", **kwargs)
         found = [one for one in router.facts.get("interfaces", []) if one["name"] != "lo"]
         choices = [(one["name"], f"{one['name']}  {', '.join(one['addresses'])}") for one in found]
-        for name in self.fields:
+        for name in stored:
             self.fields[name].choices = choices  # type: ignore[attr-defined]
         servers = [address for server in router.team.real_servers.all() for address in server.addresses]
         guess = suggest.sides(found, servers)

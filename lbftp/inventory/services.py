@@ -15,7 +15,8 @@ from django.db.models import Model, ProtectedError
 from lbftp import database
 from lbftp.accounts.models import Role, Team
 from lbftp.accounts.services import require
-from lbftp.changes import trail
+from lbftp.changes import editing, trail
+from lbftp.changes.editing import Values
 from lbftp.changes.errors import Invalid, Refused
 from lbftp.changes.models import Run
 from lbftp.changes.services import runs
@@ -65,8 +66,19 @@ def add_credential(  # noqa: PLR0913 - the columns of the row
     )
 
 
-def replace_secret(*, user: User, credential: Credential, secret: str, sudo_password: str | None = None) -> None:
-    """A new key or password in place of the old one; `sudo_password` None leaves that as it is."""
+def replace_secret(
+    *,
+    user: User,
+    credential: Credential,
+    secret: str,
+    sudo_password: str | None = None,
+    seen: Values | None = None,
+) -> None:
+    """A new key or password in place of the old one; `sudo_password` None leaves that as it is.
+
+    `seen` is what `stored_edition` told when the person opened the form: raises Conflict where somebody else replaced
+    the secret since.
+    """
     require(user, credential.team, Role.ADMIN)
     credential.secret = _secret(credential.kind, secret)
     fields = ["secret"]
@@ -74,7 +86,17 @@ def replace_secret(*, user: User, credential: Credential, secret: str, sudo_pass
         _check_purpose(credential.purpose, credential.kind, use_sudo=bool(sudo_password))
         credential.sudo_password = _one_line("sudo_password", sudo_password)
         fields.append("sudo_password")
-    credential.save(update_fields=fields)
+    with transaction.atomic():
+        Credential.objects.select_for_update().get(pk=credential.pk)
+        thing, stored = _thing(credential), stored_edition(credential)
+        editing.refuse_unseen(thing, seen=seen, stored=stored, wanted={"secret": "a new one"})
+        credential.save(update_fields=fields)
+        editing.note(thing, user=user, before={}, after={"secret": "a new one"}, what="Secret replaced.")
+
+
+def stored_edition(credential: Credential) -> dict[str, int]:
+    """Stands for the stored secret, which no form holds: the number of the last row about it."""
+    return {"secret": editing.newest(_thing(credential))}
 
 
 def set_purpose(*, user: User, credential: Credential, purpose: str) -> None:
@@ -154,16 +176,32 @@ def add_real_server(*, user: User, team: Team, name: str, address: str = "", add
     return _addressed(RealServer(team=team, name=name), address, address6)
 
 
-def set_addresses(*, user: User, server: RealServer, address: str, address6: str) -> RealServer:
+def set_addresses(
+    *, user: User, server: RealServer, address: str, address6: str, seen: Values | None = None
+) -> RealServer:
     """Where a real server is now. Routers learn of it when its clusters are proposed and applied again.
 
-    That makes `user` one of those who edited these clusters, who may not approve them.
+    That makes `user` one of those who edited these clusters, who may not approve them. `seen` are the addresses that
+    the person had before them: raises Conflict where somebody else set others since.
     """
     require(user, server.team, Role.ADMIN)
     with transaction.atomic():
+        row = RealServer.objects.select_for_update().get(pk=server.pk)
+        wanted = {
+            "address": _address(IPv4Address, "address", address) or "",
+            "address6": _address(IPv6Address, "address6", address6) or "",
+        }
+        before = stored_addresses(row)
+        editing.refuse_unseen(_thing(row), seen=seen, stored=before, wanted=wanted)
+        editing.note(_thing(row), user=user, before=before, after=wanted, what="Addresses changed.")
         for cluster in clusters_with(server):
             cluster.draft_editors.add(user)
         return _addressed(server, address, address6)
+
+
+def stored_addresses(server: RealServer) -> dict[str, str]:
+    """Where it is, as the form has it: '' for an address that it has not."""
+    return {"address": server.address or "", "address6": server.address6 or ""}
 
 
 def confirm_host_key(*, user: User, host: SshHost, fingerprint: str) -> Run | None:
@@ -197,8 +235,13 @@ def look_again(*, user: User, host: SshHost) -> Run:
     return runs.start(kind=kind, team=host.team, user=user, host=host)
 
 
-def set_interfaces(*, user: User, router: Router, public_interface: str, internal_interface: str) -> None:
-    """Which of the router's interfaces faces clients and which the real servers; without NAT one may do both."""
+def set_interfaces(
+    *, user: User, router: Router, public_interface: str, internal_interface: str, seen: Values | None = None
+) -> None:
+    """Which of the router's interfaces faces clients and which the real servers; without NAT one may do both.
+
+    `seen` are those that the person had before them: raises Conflict where somebody else chose others since.
+    """
     require(user, router.team, Role.ADMIN)
     known = {i["name"]: i.get("addresses", []) for i in router.facts.get("interfaces", [])}
     for field, name in (("public_interface", public_interface), ("internal_interface", internal_interface)):
@@ -208,8 +251,24 @@ def set_interfaces(*, user: User, router: Router, public_interface: str, interna
             )
         if not any(not ip_interface(address).ip.is_link_local for address in known[name]):
             raise Invalid.at(field, f"{name} of {router.name} has no address.", "Choose another, or look again.")
-    router.public_interface, router.internal_interface = public_interface, internal_interface
-    router.save(update_fields=["public_interface", "internal_interface"])
+    wanted = {"public_interface": public_interface, "internal_interface": internal_interface}
+    with transaction.atomic():
+        row = Router.objects.select_for_update().get(pk=router.pk)
+        before = stored_interfaces(row)
+        editing.refuse_unseen(_thing(row), seen=seen, stored=before, wanted=wanted)
+        router.public_interface, router.internal_interface = public_interface, internal_interface
+        router.save(update_fields=list(wanted))
+        editing.note(_thing(row), user=user, before=before, after=wanted, what="Interfaces chosen.")
+
+
+def stored_interfaces(router: Router) -> dict[str, str]:
+    """Which ones people chose; '' where nobody did yet."""
+    return {"public_interface": router.public_interface, "internal_interface": router.internal_interface}
+
+
+def _thing(row: Router | RealServer | Credential) -> editing.Thing:
+    subject = "credential" if isinstance(row, Credential) else "machine"
+    return editing.Thing(row.team, subject, row.pk, row.name)
 
 
 def remove(*, user: User, thing: Router | ProbeHost | RealServer | ServerHost | Credential) -> None:

@@ -101,7 +101,7 @@ def set_interfaces(request: HttpRequest, pk: int) -> HttpResponse:
     router = access.get_managed(request.user, Router, pk=pk)
     form = InterfacesForm(request.POST, router=router)
     form.carry_out(services.set_interfaces, user=person(request), router=router)
-    if not form.errors:
+    if form.status == 200:
         messages.success(request, f"{router.name} is ready to be used in a cluster.")
         return redirect("inventory:router", pk)
     context = {"page": hosts.page(router), "host": router, "form": form, "managed": True, "operated": True}
@@ -131,7 +131,8 @@ def real_servers(request: HttpRequest) -> HttpResponse:
 def real_server(request: HttpRequest, pk: int) -> HttpResponse:
     """Its addresses, and which clusters have to be proposed again when they change."""
     server = access.get_managed(request.user, RealServer, pk=pk)
-    form = AddressesForm(sent(request), initial={"address": server.address, "address6": server.address6})
+    stored = services.stored_addresses(server)
+    form = AddressesForm(sent(request), initial=stored, stored=stored, subject=f"addresses {pk}")
     if form.carry_out(services.set_addresses, user=person(request), server=server):
         messages.success(request, f"Saved the addresses of {server.name}. Nothing was done on it or on any router.")
         return redirect("inventory:real-servers")
@@ -183,9 +184,9 @@ def set_purpose(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def replace_secret(request: HttpRequest, pk: int) -> HttpResponse:
     credential = access.get_managed(request.user, Credential, pk=pk)
-    form = SecretForm(sent(request))
+    form = SecretForm(sent(request), stored=services.stored_edition(credential), subject=f"secret {pk}")
     form.carry_out(services.replace_secret, user=person(request), credential=credential)
-    if form.is_bound and not form.errors:
+    if form.is_bound and form.status == 200:
         messages.success(request, f"“{credential.name}” has a new secret.")
         return redirect("inventory:credentials")
     purpose = PurposeForm(initial={"purpose": credential.purpose})

@@ -7,6 +7,7 @@ from django import forms
 from lbftp.core.proofs import LET_GO, PUT_BACK, REFUSE
 from lbftp.proofs.models import WINDOW_MINUTES
 from lbftp.proofs.services.proposing import PATIENCE, PATIENCE_SECONDS
+from lbftp.web.editing import EditForm
 from lbftp.web.forms import ServiceForm
 
 _FOREIGN = [
@@ -80,7 +81,7 @@ class MaintenanceForm(ProofForm):
         return {**super().values(), "out": not self.resting}
 
 
-class WindowForm(ServiceForm):
+class WindowForm(EditForm):
     cron = forms.CharField(
         label="Opens",
         max_length=100,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -32,13 +32,13 @@ _KINDS: Final[dict[str, tuple[type[ProofForm], Callable[..., ChangeRequest]]]] =
 def cluster(request: HttpRequest, pk: int) -> HttpResponse:
     """What was proven, who rests, the window; for those who may, the way to propose more."""
     found = access.get(request.user, _CLUSTERS, pk=pk)
-    return _page(request, found, WindowForm(initial=_initial(found)))
+    return _page(request, found, _window_form(None, found))
 
 
 @require_POST
 def window(request: HttpRequest, pk: int) -> HttpResponse:
     found = access.get_managed(request.user, _CLUSTERS, pk=pk)
-    form = WindowForm(sent(request))
+    form = _window_form(sent(request), found)
     if form.carry_out(windows.set_window, user=person(request), cluster=found):
         messages.success(request, f"The maintenance window of {found} is set.")
         return redirect("proofs:cluster", pk)
@@ -70,6 +70,8 @@ def _page(request: HttpRequest, found: Cluster, form: WindowForm) -> HttpRespons
     return render(request, "proofs/cluster.html", context, status=form.status)
 
 
-def _initial(found: Cluster) -> dict[str, object]:
-    shown = windows.window_of(found) or Window(cron="0 2 * * 0", minutes=120)
-    return {name: getattr(shown, name) for name in ("cron", "minutes", "time_zone", "enabled")}
+def _window_form(data: QueryDict | None, found: Cluster) -> WindowForm:
+    window = windows.window_of(found)
+    shown = windows.stored_values(window or Window(cron="0 2 * * 0", minutes=120))
+    stored = windows.stored_values(window)
+    return WindowForm(data, initial=shown, stored=stored, subject=f"window {found.pk}")

@@ -76,7 +76,10 @@ class MovedOn:
 class EditForm(ServiceForm):
     """A form that replaces stored values. `stored` are those, by the names of the fields (or as `raw` tells)."""
 
-    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+    seen = forms.CharField(required=False, widget=forms.HiddenInput({"data-own": ""}))
+    conflict_template = "web/_conflict.html"
+    # Fields that no page shows again, whatever was typed in them.
+    never_shown: tuple[str, ...] = ()
 
     def __init__(self, *args: Any, stored: Values, subject: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -140,12 +143,14 @@ class EditForm(ServiceForm):
 
         if isinstance(value, bool):
             return "yes" if value else "no"
+        if value in ("", None):
+            return "empty"
         if isinstance(field, forms.ChoiceField):
             return str(dict(_flat_choices(field)).get(str(value), value))
         if isinstance(value, list):
             return ", ".join(map(str, value)) or "none"
 
-        return "empty" if value in ("", None) else str(value)
+        return str(value)
 
     def raw(self, key: str, value: Any) -> Raw:
         """What a browser would send for the value; [] for a box that is not ticked."""
@@ -181,9 +186,11 @@ class EditForm(ServiceForm):
 
     def _meet(self, conflict: Conflict) -> None:
         points = tuple(self._point(key, conflict) for key in conflict.others)
-        asked = {point.key: (self._sent(point.key), point.both) for point in points}
+        shown = [point for point in points if point.key not in self.never_shown]
+        asked = {point.key: (self._sent(point.key), point.both) for point in shown}
         data = cast(QueryDict, self.data).copy()
         data["seen"] = self._sealed(conflict.stored, asked)
+        _put(data, {name: [] for name in self.never_shown})
 
         for point in points:
             if not point.both:
@@ -243,9 +250,10 @@ def _got(data: Any, name: str) -> list[str]:
 
 def _put(data: QueryDict, raw: Raw) -> None:
     for name, sent in raw.items():
-        data.setlist(name, sent)
-        if not sent:
-            del data[name]
+        if sent:
+            data.setlist(name, sent)
+        else:
+            data.pop(name, None)
 
 
 def _flat_choices(field: forms.ChoiceField) -> list[tuple[str, str]]:

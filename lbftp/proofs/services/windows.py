@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -12,20 +12,32 @@ from lbftp import database
 from lbftp.accounts.models import Role
 from lbftp.accounts.services import require
 from lbftp.changes import cron as times
-from lbftp.changes import states
+from lbftp.changes import editing, states
+from lbftp.changes.editing import Values
 from lbftp.changes.errors import Invalid
 from lbftp.changes.models import ChangeRequest
 from lbftp.clusters.models import Cluster
 from lbftp.core.job import DISTURBING
 from lbftp.proofs.models import WINDOW_MINUTES, Window
 
+_FIELDS: Final = ("cron", "minutes", "time_zone", "enabled")
 COVERED: Final = DISTURBING | {"maintenance"}
 
 
 def set_window(  # noqa: PLR0913 - the form's fields
-    *, user: User, cluster: Cluster, cron: str, minutes: int, time_zone: str, enabled: bool
+    *,
+    user: User,
+    cluster: Cluster,
+    cron: str,
+    minutes: int,
+    time_zone: str,
+    enabled: bool,
+    seen: Values | None = None,
 ) -> Window:
-    """Replaces the window that is there. For administrators: it stands in for a colleague's approval."""
+    """Replaces the window that is there. For administrators: it stands in for a colleague's approval.
+
+    `seen` are the values that the person had before them: raises Conflict where somebody else set others since.
+    """
     require(user, cluster.team, Role.ADMIN)
     cron = " ".join(cron.split())
     _check(cron, minutes, time_zone)
@@ -33,11 +45,30 @@ def set_window(  # noqa: PLR0913 - the form's fields
     with transaction.atomic():
         row = Cluster.objects.select_for_update().get(pk=cluster.pk)
         before = window_of(row)
+        thing, stored = _thing(row), stored_values(before)
+        editing.refuse_unseen(thing, seen=seen, stored=stored, wanted=values)
         window = Window.objects.update_or_create(cluster=row, defaults=values)[0]
         if before is None or _words(before) != _words(window):
             was = f" Before: {_words(before)}." if before else ""
-            states.left(row, row.state, row.state, user=user, reason=f"Maintenance window: {_words(window)}.{was}")
+            states.left(
+                row,
+                row.state,
+                row.state,
+                user=user,
+                reason=f"Maintenance window: {_words(window)}.{was}",
+                before=thing.told(stored),
+                after=thing.told(values),
+            )
     return window
+
+
+def stored_values(window: Window | None) -> dict[str, Any]:
+    """What people set of it; {} where there is none."""
+    return {name: getattr(window, name) for name in _FIELDS} if window else {}
+
+
+def _thing(cluster: Cluster) -> editing.Thing:
+    return editing.Thing(cluster.team, "cluster", cluster.pk, f"the maintenance window of {cluster}", "window_")
 
 
 def _words(window: Window) -> str:

@@ -47,7 +47,7 @@
       if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
       return;
     }
-    if (old.hasAttribute("data-link")) return; // what this browser alone knows
+    if (old.hasAttribute("data-link") || old.hasAttribute("data-own")) return; // what this browser alone knows
     morphAttributes(old, fresh);
     if (old.matches("input, textarea, select") && old === document.activeElement) return;
     morphChildren(old, fresh);
