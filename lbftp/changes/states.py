@@ -94,12 +94,12 @@ def left(  # noqa: PLR0913 - the columns of the row
     after: Mapping[str, Any] | None = None,
 ) -> None:
     """A row for what was no move of state: something began, or a setting changed, from what to what."""
-    told = {"before": dict(before or {}), "after": dict(after or {})}
-    _leave_row(_TABLES[type(subject)][0], subject, old, new, user, reason, **told)
+    changed = {"before": dict(before or {}), "after": dict(after or {})}
+    _leave_row(_TABLES[type(subject)][0], subject, old, new, user, reason, **changed)
 
 
 def _leave_row(  # noqa: PLR0913, PLR0917 - the columns of the row
-    name: str, subject: Subject, old: str, new: str, user: Any, reason: str, **told: dict[str, Any]
+    name: str, subject: Subject, old: str, new: str, user: Any, reason: str, **changed: dict[str, Any]
 ) -> None:
     Transition.objects.create(
         team=_team(subject),
@@ -109,7 +109,7 @@ def _leave_row(  # noqa: PLR0913, PLR0917 - the columns of the row
         new=new,
         reason=told(reason)[:500],
         **trail.by(user),
-        **told,
+        **changed,
     )
 
 
