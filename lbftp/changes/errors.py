@@ -111,8 +111,14 @@ class Conflict(ServiceError):
 def unseen(seen: Mapping[str, Any], stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Fields whose stored value is another one than the caller saw, and would be replaced, in order."""
     keys = dict.fromkeys([*stored, *wanted, *seen])
+    there, known, asked = (_without_empty(values) for values in (stored, seen, wanted))
 
-    return [key for key in keys if stored.get(key) not in (seen.get(key), wanted.get(key))]
+    return [key for key in keys if there.get(key) not in (known.get(key), asked.get(key))]
+
+
+def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
+    """An empty text is no value: there is nothing in it that could get lost."""
+    return {key: value for key, value in values.items() if value != ""}
 
 
 class LostClaim(Exception):

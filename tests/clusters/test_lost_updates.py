@@ -22,7 +22,7 @@ from tests.worlds import World, draft
 def save(world: World, who: str, seen: dict[str, Any] | None, **changes: Any) -> Cluster:
     """`who` saves a form that was opened on `seen`, with other values for the draft or beside it."""
     cluster = Cluster.objects.get(pk=world.cluster.pk)
-    beside = {name: changes.pop(name) for name in ("comment", "guard_seconds") if name in changes}
+    beside: dict[str, Any] = {str(name): changes.pop(name) for name in ("comment", "guard_seconds") if name in changes}
     given: dict[str, Any] = {
         "name": "web",
         "comment": "The first one",

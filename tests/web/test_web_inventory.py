@@ -12,6 +12,7 @@ from lbftp.inventory import suggest
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router, ServerHost
 from lbftp.inventory.services import store_facts, store_offered_key
 from tests.web.conftest import As
+from tests.web.opened import opened, seen
 from tests.worlds import CANARY_FTP, CANARY_KEY, CANARY_SUDO, World, applied, facts, finished, host_key, private_key
 
 
@@ -135,7 +136,8 @@ def test_addresses_of_a_real_server_are_changed_and_the_clusters_named(world: Wo
     assert 'value="10.0.50.11"' in page
     wrong = browse(world.alice).post(url, {"address": "10.0.50.21", "address6": "fe80::21"})
     assert (wrong.status_code, b'id="id_address6_error"' in wrong.content) == (422, True)
-    assert browse(world.alice).post(url, {"address": "10.0.50.21", "address6": ""}).status_code == 302
+    typed = {"seen": seen(page), "address": "10.0.50.21", "address6": ""}
+    assert browse(world.alice).post(url, typed).status_code == 302
     world.ftp1.refresh_from_db()
     assert world.ftp1.addresses == ["10.0.50.21"]
     assert browse(world.bob).post(url, {"address": "10.0.50.31"}).status_code == 403
@@ -146,7 +148,9 @@ def test_the_page_of_a_router_shows_addresses_of_both_ip_versions(world: World, 
     page = browse(world.victor).get(reverse("inventory:router", args=[world.r1.pk])).content.decode()
     assert "192.0.2.2/24<br>2001:db8::2/64" in page
     sides = {"public_interface": "eth1", "internal_interface": "eth1"}
-    browse(world.alice).post(reverse("inventory:router-interfaces", args=[world.r1.pk]), sides)
+    admin = browse(world.alice)
+    shown = opened(admin, reverse("inventory:router", args=[world.r1.pk]))
+    admin.post(reverse("inventory:router-interfaces", args=[world.r1.pk]), {**shown, **sides})
     assert b"public and internal" in browse(world.victor).get(reverse("inventory:router", args=[world.r1.pk])).content
 
 
@@ -162,7 +166,8 @@ def test_a_guess_at_the_sides_of_a_router_that_has_ipv6_alone() -> None:
 
 def test_secrets_can_be_replaced_and_never_read(world: World, browse: As) -> None:
     admin, key = browse(world.alice), private_key()
-    admin.post(reverse("inventory:credential", args=[world.key.pk]), {"secret": key})
+    url = reverse("inventory:credential", args=[world.key.pk])
+    admin.post(url, {**opened(admin, url), "secret": key})
     stored = Credential.objects.get(pk=world.key.pk)
     assert stored.secret == key
     assert stored.sudo_password == CANARY_SUDO

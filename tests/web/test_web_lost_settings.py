@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
 from django.urls import reverse
 
 from lbftp.accounts.models import Membership, Role
@@ -23,6 +22,7 @@ from lbftp.proofs.services.windows import set_window
 from tests import worlds
 from tests.conftest import Race
 from tests.web.conftest import As
+from tests.web.opened import opened, seen
 from tests.worlds import World
 
 Sent = dict[str, str]
@@ -109,17 +109,6 @@ def dora(world: World) -> User:
     return worlds.person("dora", world.team, Role.ADMIN)
 
 
-def seen(page: str) -> str:
-    found = re.search(r'<input type="hidden" name="seen" value="([^"]+)"', page)
-    assert found, page
-    return found.group(1)
-
-
-def opened(browser: Client, address: str) -> Sent:
-    """What a form sends of what it showed."""
-    return {"seen": seen(browser.get(address).content.decode())}
-
-
 def form_of(page: str) -> Sent:
     """What a browser would send of the form in `page` that met another save."""
     form = next(part for part in page.split("<form")[1:] if 'id="conflict"' in part).partition("</form>")[0]
@@ -194,10 +183,14 @@ def test_of_two_at_the_same_instant_one_wins(race: Race, redis_socket: object) -
     assert Membership.objects.filter(user=dora).exists()
 
     def verbs(user: User, number: int) -> dict[str, Callable[[], object]]:
-        hour = {"cron": f"{number} * * * *", "time_zone": "UTC", "enabled": True, "seen": {}}
-        addresses = {"address": f"10.0.50.{number}", "address6": "", "seen": inventory.stored_addresses(world.ftp1)}
+        hour: dict[str, Any] = {"cron": f"{number} * * * *", "time_zone": "UTC", "enabled": True, "seen": {}}
+        addresses: dict[str, Any] = {
+            "address": f"10.0.50.{number}",
+            "address6": "",
+            "seen": inventory.stored_addresses(world.ftp1),
+        }
         sides = {"internal_interface": f"eth{number % 3}", "public_interface": "eth1"}
-        secret = {"secret": f"password {number}", "seen": inventory.stored_edition(world.account)}
+        secret: dict[str, Any] = {"secret": f"password {number}", "seen": inventory.stored_edition(world.account)}
         return {
             "schedule": lambda: set_policy(user=user, cluster=world.cluster, action="report", **hour),
             "window": lambda: set_window(user=user, cluster=world.cluster, minutes=60, **hour),
