@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from lbftp.core.checks import check, sessions
+from lbftp.core.checks import sessions
+from lbftp.core.checks.state import check
 from lbftp.core.findings import Finding, needs_repair
 from lbftp.core.ftp.looks import of_a_machine
 from lbftp.core.importing import propose

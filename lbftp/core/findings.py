@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from lbftp.core.checks.catalogue import entry
 from lbftp.core.diff import Difference, diff
+from lbftp.core.observe.iptables import rule
 from lbftp.core.observe.observed import Observed
 from lbftp.core.problem import Severity
 from lbftp.core.render import desired
 from lbftp.core.spec import ClusterSpec
-
-_REAPPLY: Final = "Re-apply the cluster."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,81 +32,24 @@ class Finding:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class _Meaning:
-    """What a kind of difference means: the sentence with {key}, and what it does to FTP (docs/why.md)."""
-
-    severity: Severity
-    what: str
-    remedy: str = _REAPPLY
-    repairable: bool = True
+def finding(code: str, router: str, expected: str, found: str, **fields: object) -> Finding:
+    """The finding of `code` as the catalogue has it; `fields` are those of its sentence and remedy. KeyError for a code
+    that there is not."""
+    one = entry(code)
+    what, remedy = one.sentence.format(**fields), one.remedy.format(**fields)
+    return Finding(code, one.severity, router, what, expected, found, remedy, one.repairable)
 
 
-_MEANINGS: Final[Mapping[str, _Meaning]] = {
-    "module": _Meaning(
-        "error", "The helper module {key} is not loaded: PASV hands out the real server's private address"
-    ),
-    "module-ports": _Meaning("error", "The helper {key} does not watch all control ports: PASV fails at the others"),
-    "helper-present": _Meaning(
-        "warning",
-        "The helper {key} watches this cluster's port: PASV without TLS fails, because the servers name the VIP",
-        "Unload it (modprobe -r) and take it out of modules-load.d if no other cluster needs it, or use another port.",
-        repairable=False,
-    ),
-    "sysctl": _Meaning("error", "{key} is off: nothing is forwarded, every mode fails"),
-    "table": _Meaning("error", "The nftables table {key} is not as wanted"),
-    "leftover-table": _Meaning("warning", "The nftables table {key} is there and no longer needed"),
-    "script-file": _Meaning("error", "{key} is not as wanted: health checks may fail or pass wrongly"),
-    "unwanted-file": _Meaning("warning", "{key} is there and no longer needed"),
-    "chain": _Meaning("error", "Rules of {key} are not as wanted"),
-    "jump": _Meaning("error", "No single jump leads from {key} to the cluster's rules: they are not used"),
-    "leftover-chain": _Meaning("warning", "{key} is there and no longer needed"),
-    "keepalived-file": _Meaning("error", "{key} is not as wanted"),
-    "keepalived-include": _Meaning("error", "{key} does not include lbftp's files: keepalived forgets the cluster"),
-    "keepalived-late": _Meaning(
-        "warning", "{key} changed after keepalived last read it: priorities, checks and weights in force may be others"
-    ),
-    "keepalived-stopped": _Meaning("error", "{key} is not running: no service, no VRRP, no health checks"),
-    "service-missing": _Meaning("error", "The virtual service {key} is not in the kernel: every mode fails"),
-    "service-settings": _Meaning("warning", "The virtual service {key} has other settings"),
-    "destination-missing": _Meaning(
-        "warning",
-        "Real server {key} is not in rotation",
-        "Its health check failed, or somebody took it out: look at the server, then restart keepalived on this router.",
-        repairable=False,
-    ),
-    "destination-down": _Meaning(
-        "warning",
-        "Real server {key} is not in rotation: keepalived's health check took it out, the others carry its clients",
-        "Look at the FTP server, and at the way to it from this router; keepalived brings it back by itself.",
-        repairable=False,
-    ),
-    "destination-removed": _Meaning(
-        "warning",
-        "Real server {key} is not in rotation though keepalived holds it for healthy: it was taken out past keepalived",
-    ),
-    "destination-unknown": _Meaning("error", "{key} gets clients and is no real server of the cluster"),
-    "destination-weight": _Meaning("warning", "Real server {key} has another weight or method"),
-    "sorry-server": _Meaning(
-        "warning",
-        "The sorry server {key} gets the clients: fewer than the quorum of real servers live",
-        "Look at the real servers.",
-        repairable=False,
-    ),
-    "saved-rules": _Meaning("error", "The saved rules in {key} differ: after a reboot the cluster's rules are gone"),
-    "module-file": _Meaning("error", "{key} does not load the helper: after a reboot PASV fails"),
-    "modprobe-file": _Meaning("error", "{key} is not as wanted: the helper is loaded with other control ports"),
-    "sysctl-file": _Meaning("error", "{key} is not as wanted: after a reboot nothing is forwarded"),
-    "nft-file": _Meaning("error", "{key} is not as wanted: after a reboot the cluster's rules are gone or others"),
-    "nft-include-file": _Meaning("error", "{key} does not include our tables: after a reboot the rules are gone"),
-    "unit-disabled": _Meaning("error", "The unit {key} is not started at boot: {boot}"),
-    "unit-masked": _Meaning(
-        "error",
-        "The unit {key} is masked, so nothing starts it: {boot}",
-        "systemctl unmask {key}, then re-apply.",
-        False,
-    ),
-}
+def is_drift(one: Mapping[str, Any]) -> bool:
+    """Whether a finding as a run stores it (`Finding.to_json`, with `repaired`) is drift: more than a note, and not
+    put right by the run that found it."""
+    return one.get("severity") != "info" and not one.get("repaired")
+
+
+def drifted(found: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether anything that a run found is drift. States of clusters, pages and exit codes all ask here."""
+    return any(is_drift(one) for one in found)
+
 
 # What a boot leaves out if a unit does not start.
 _BOOT: Final[Mapping[str, str]] = {
@@ -146,31 +89,27 @@ def _of(router: str, difference: Difference) -> Iterator[Finding]:
 
 
 def _finding(router: str, difference: Difference, expected: str, found: str, what: str = "") -> Finding:
-    meaning = _MEANINGS[difference.kind]
     key, boot = difference.key, _BOOT.get(difference.key, _BOOT_RULES)
-    text = what or meaning.what.format(key=key, boot=boot)
-    remedy = meaning.remedy.format(key=key)
-    return Finding(difference.kind, meaning.severity, router, text, expected, found, remedy, meaning.repairable)
+    made = finding(difference.kind, router, expected, found, key=key, boot=boot)
+    return replace(made, what=what) if what else made
 
 
 def _rules(router: str, difference: Difference) -> Iterator[Finding]:
     """One finding a rule that is missing or too many; one for the chain if only the order is wrong."""
     expected, found = difference.expected.split("\n"), difference.found.split("\n") if difference.found else []
-    normal_found = {_plain(rule) for rule in found}
-    normal_expected = {_plain(rule) for rule in expected}
-    missing = [rule for rule in expected if _plain(rule) not in normal_found]
-    extra = [rule for rule in found if _plain(rule) not in normal_expected]
-    for rule in missing:
-        yield _finding(router, difference, rule, "", f"{difference.key}: the {_name(rule)} is missing: {rule}")
-    for rule in extra:
-        yield _finding(router, difference, "", rule, f"{difference.key}: a rule that is not ours: {rule}")
+    normal_found = {_plain(text) for text in found}
+    normal_expected = {_plain(text) for text in expected}
+    missing = [text for text in expected if _plain(text) not in normal_found]
+    extra = [text for text in found if _plain(text) not in normal_expected]
+    for text in missing:
+        yield _finding(router, difference, text, "", f"{difference.key}: the {_name(text)} is missing: {text}")
+    for text in extra:
+        yield _finding(router, difference, "", text, f"{difference.key}: a rule that is not ours: {text}")
     if not missing and not extra:
         yield _finding(router, difference, difference.expected, difference.found, f"{difference.key}: wrong order")
 
 
 def _plain(text: str) -> tuple[str, ...]:
-    from lbftp.core.observe.iptables import rule
-
     return rule(text).tokens
 
 
@@ -200,16 +139,7 @@ def _floating(spec: ClusterSpec) -> list[str]:
 
 def _pair_finding(code: str, address: str, names: Sequence[str]) -> Finding:
     held = ", ".join(names) or "no router"
-    return Finding(
-        code,
-        "error",
-        "",
-        f"{address} is held by {held}",
-        "one router",
-        held,
-        "See that keepalived runs on both routers and that VRRP (protocol 112) passes between them.",
-        repairable=False,
-    )
+    return finding(code, "", "one router", held, address=address, held=held)
 
 
 def master(spec: ClusterSpec, observed: Mapping[str, Observed]) -> str:

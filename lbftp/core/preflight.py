@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from lbftp.core import ours
+from lbftp.core.checks.catalogue import entry
 from lbftp.core.observe import keepalived
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.ipvs import fwmark
@@ -34,16 +35,16 @@ def preflight(spec: ClusterSpec, observed: Observed) -> list[Problem]:
 
 def _programs(_spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
     if not observed.facts.keepalived:
-        yield _error(observed, "FTP100", "routers", "keepalived is not installed.", "Install the package keepalived.")
+        yield _problem(observed, "FTP100", "routers", "keepalived is not installed.", "Install the package keepalived.")
     elif not _there(observed, "keepalived.service"):
-        yield _error(
+        yield _problem(
             observed, "FTP101", "routers", "There is no unit keepalived.service.", "Install the distribution's package."
         )
     if observed.firewall == "iptables" and not observed.facts.iptables:
-        yield _error(observed, "FTP102", "routers", "iptables is not installed.", "Install the package iptables.")
+        yield _problem(observed, "FTP102", "routers", "iptables is not installed.", "Install the package iptables.")
     for name, complaint in sorted(observed.others.items()):
         reason = f"{name} cannot be read: {complaint.strip()[:200]}"
-        yield _error(observed, "FTP103", "routers", reason, "Log in as root, or let the account use sudo.")
+        yield _problem(observed, "FTP103", "routers", reason, "Log in as root, or let the account use sudo.")
 
 
 def _there(observed: Observed, name: str) -> bool:
@@ -56,12 +57,12 @@ def _masked(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
     for name in desired(spec, observed).units:
         if observed.unit(name).masked:
             reason = f"The unit {name} is masked, so nothing can start or enable it."
-            yield _error(observed, "FTP119", "routers", reason, f"systemctl unmask {name}")
+            yield _problem(observed, "FTP119", "routers", reason, f"systemctl unmask {name}")
 
 
 def _owner(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
     if observed.firewall == "firewalld":
-        yield _error(
+        yield _problem(
             observed,
             "FTP105",
             "routers",
@@ -74,10 +75,10 @@ def _owner(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
         for table in observed.rules(family).unreadable:
             reason = f"The table {table} holds rules that nft put there, which iptables cannot read."
             remedy = "Move them to a table of nft's own, or let nftables.service own this router's filter."
-            yield _error(observed, "FTP108", "routers", reason, remedy)
+            yield _problem(observed, "FTP108", "routers", reason, remedy)
     for unit in sorted({observed.facts.saved_unit(side.family) for side in spec.sides}):
         if not _there(observed, unit):
-            yield _error(
+            yield _problem(
                 observed,
                 "FTP104",
                 "routers",
@@ -91,7 +92,7 @@ def _native(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
     if observed.firewall != "nftables" or observed.nft is None:
         return
     for chain, lines in nftables.foreign_drops(spec, spec.router(observed.router), observed.nft):
-        yield _error(
+        yield _problem(
             observed,
             "FTP107",
             "routers",
@@ -110,7 +111,7 @@ def _interfaces(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
     ):
         if address is not None and address not in observed.facts.interfaces.get(name, ()):
             has = ", ".join(map(str, observed.facts.interfaces.get(name, ()))) or "no address"
-            yield _error(
+            yield _problem(
                 observed,
                 "FTP106",
                 "routers",
@@ -125,16 +126,16 @@ def _helper(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
     ports = kernel.helper_ports(spec, observed.files.get(MODPROBE_FILE))
     if len(ports) > kernel.MAX_PORTS:
         reason = f"The clusters here need the helper on {len(ports)} control ports; it can watch {kernel.MAX_PORTS}."
-        yield _error(observed, "FTP116", "control_ports", reason, "Use fewer control ports on this pair.")
+        yield _problem(observed, "FTP116", "control_ports", reason, "Use fewer control ports on this pair.")
     for name, text in sorted(observed.files.items()):
         if name.startswith("/etc/modprobe") and name != MODPROBE_FILE and text and _OPTIONS.search(text):
             reason = f"{name} already sets the helper's control ports."
-            yield _error(
+            yield _problem(
                 observed, "FTP117", "control_ports", reason, "Take the line out: lbftp keeps them in its own file."
             )
     if spec.vip6 is not None and _version(observed.facts.kernel) < _HELPER_V6:
         reason = f"Linux {observed.facts.kernel} has no FTP helper for IPv6."
-        yield _error(observed, "FTP118", "vip6", reason, "Use mode 'advertise', or a kernel from 4.18 on.")
+        yield _problem(observed, "FTP118", "vip6", reason, "Use mode 'advertise', or a kernel from 4.18 on.")
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -145,15 +146,15 @@ def _version(text: str) -> tuple[int, ...]:
 def _mark(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
     if where := _who_marks(spec, observed):
         reason = f"Mark {spec.mark} is already set by {where}"
-        yield _error(observed, "FTP110", "mark", reason, "Choose a mark that nobody else uses on this router.")
+        yield _problem(observed, "FTP110", "mark", reason, "Choose a mark that nobody else uses on this router.")
     for name, text in observed.files.items():
         if _foreign(name, spec) and text and spec.mark in keepalived.marks(text):
             reason = f"{name} already has a virtual_server for mark {spec.mark}."
-            yield _error(observed, "FTP111", "mark", reason, "Choose a mark that nobody else uses on this router.")
+            yield _problem(observed, "FTP111", "mark", reason, "Choose a mark that nobody else uses on this router.")
     for side in spec.sides:
         if fwmark(spec.mark, side.family) in observed.services and observed.files.get(path(spec.name)) is None:
             reason = f"The kernel already has a virtual service for mark {spec.mark} that lbftp did not make."
-            yield _error(observed, "FTP115", "mark", reason, "Choose another mark, or remove that service first.")
+            yield _problem(observed, "FTP115", "mark", reason, "Choose another mark, or remove that service first.")
             return
 
 
@@ -186,12 +187,12 @@ def _router_id(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
     try:
         config = meaning(read(observed.files, keepalived.MAIN, observed.facts.hostname.partition(".")[0]))
     except ObserveError as error:
-        yield _error(observed, "FTP109", "routers", f"{error}.", "Correct it: keepalived would not read it either.")
+        yield _problem(observed, "FTP109", "routers", f"{error}.", "Correct it: keepalived would not read it either.")
         return
     for instance in config.instances:
         field = _clash(spec, router, instance)
         if field:
-            yield _error(
+            yield _problem(
                 observed,
                 "FTP112",
                 field,
@@ -225,7 +226,7 @@ def _side_ports(spec: ClusterSpec, side: Side, observed: Observed) -> Iterator[P
     taken = sorted({port for address, port in observed.facts.listening if address in reach})
     for port in taken:
         if port in spec.passive or port in spec.ports:
-            yield _error(
+            yield _problem(
                 observed,
                 "FTP113",
                 "control_ports" if port in spec.ports else "passive_low",
@@ -238,8 +239,8 @@ def _side_ports(spec: ClusterSpec, side: Side, observed: Observed) -> Iterator[P
         same = kind == "tcp" and address.strip("[]") == str(side.vip)
         if same and digits.isdigit() and int(digits) in spec.passive:
             reason = f"Port {digits} of the VIP already belongs to another virtual service."
-            yield _error(observed, "FTP114", "passive_low", reason, "Choose a passive range without that port.")
+            yield _problem(observed, "FTP114", "passive_low", reason, "Choose a passive range without that port.")
 
 
-def _error(observed: Observed, code: str, field: str, reason: str, remedy: str) -> Problem:
-    return Problem(code, "error", field, f"{observed.router}: {reason}", remedy, observed.router)
+def _problem(observed: Observed, code: str, field: str, reason: str, remedy: str) -> Problem:
+    return Problem(code, entry(code).severity, field, f"{observed.router}: {reason}", remedy, observed.router)

@@ -12,7 +12,7 @@ import pytest
 
 from lab import api
 from lab.places import LabError
-from lbftp.core.checks import check
+from lbftp.core.checks.state import check
 from lbftp.core.findings import Finding
 from lbftp.core.observe.observed import Observed
 from tests.breakages import series

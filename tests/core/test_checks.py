@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from lbftp.core.checks import check, sessions
-from lbftp.core.checks.code import CODES
+from lbftp.core.checks import sessions
+from lbftp.core.checks.catalogue import entry
+from lbftp.core.checks.catalogue.world import WORLD
 from lbftp.core.checks.pair import awaited
+from lbftp.core.checks.state import check
 from lbftp.core.findings import Finding
 from lbftp.core.observe import iptables, ipvs
 from lbftp.core.observe.beside import Beside, Setting, Use, Word, beside
@@ -178,7 +180,7 @@ def test_nothing_is_found_on_a_pair_that_is_as_planned() -> None:
 
 
 def test_every_code_is_shown_at_work() -> None:
-    assert {*SHOWN, "passive-outside"} == set(CODES)
+    assert {*SHOWN, "passive-outside"} == {one.code for one in WORLD}
 
 
 @pytest.mark.parametrize("code", SHOWN)
@@ -187,7 +189,7 @@ def test_each_finding(code: str) -> None:
     said = found(drift, spec)
     before = {f.code for f in check(spec, pair("applied"))}
     (one,) = [f for f in said if f.code == code]
-    assert (one.router, one.severity, one.repairable) == (router, CODES[code].severity, False)
+    assert (one.router, one.severity, one.repairable) == (router, entry(code).severity, False)
     assert words in one.what
     assert one.remedy
     assert {f.code for f in said} - before - {code} <= more

@@ -41,7 +41,7 @@ def _problems(job: Job, observed: Mapping[str, Observed]) -> list[Problem]:
     found = proofs.problems(spec_of(job), observed, "failover", job.params)
     if job.probe is None:
         remedy = "Set a probe host and an FTP account at the cluster."
-        found.append(Problem("LBF028", "error", "probe_host", "Nobody makes sessions meanwhile.", remedy))
+        found.append(Problem("LBF029", "error", "probe_host", "Nobody makes sessions meanwhile.", remedy))
     return found
 
 

@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from lbftp.core.checks.code import finding
-from lbftp.core.findings import Finding
+from lbftp.core.findings import Finding, finding
 from lbftp.core.observe.observed import Observed
 from lbftp.core.ours import SYSCTL_FILE
 from lbftp.core.render import kernel

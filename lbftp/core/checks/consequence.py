@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from lbftp.core.checks.code import finding
-from lbftp.core.findings import Finding
+from lbftp.core.findings import Finding, finding
 from lbftp.core.observe.observed import Observed
 from lbftp.core.path import Explanation, explain, label
 from lbftp.core.promise import promised

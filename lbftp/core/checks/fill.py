@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from lbftp.core.checks.code import finding
-from lbftp.core.findings import Finding
+from lbftp.core.findings import Finding, finding
 from lbftp.core.observe.observed import Observed
 from lbftp.core.spec import ClusterSpec
 

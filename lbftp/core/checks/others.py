@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from lbftp.core.checks.code import finding
 from lbftp.core.checks.consequence import failing, kinds
-from lbftp.core.findings import Finding
+from lbftp.core.findings import Finding, finding
 from lbftp.core.observe.iptables import Ruleset
 from lbftp.core.observe.observed import Observed
 from lbftp.core.path import Explanation

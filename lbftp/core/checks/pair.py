@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from lbftp.core.checks.code import finding
-from lbftp.core.findings import Finding, master
+from lbftp.core.findings import Finding, finding, master
 from lbftp.core.observe.ipvs import Service, fwmark
 from lbftp.core.observe.observed import Observed
 from lbftp.core.spec import ClusterSpec, Side

@@ -5,31 +5,20 @@ Nothing here is repairable by re-applying, which changes routers only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
 from typing import Final
 
+from lbftp.core.checks.catalogue import entry
 from lbftp.core.findings import Finding
 from lbftp.core.ftp.daemon import Words
 from lbftp.core.ftp.daemons import named
 from lbftp.core.ftp.parts import explicit, idle_timeout, names_vip, served_ports, unfilled
 from lbftp.core.ftp.server import FtpServer
-from lbftp.core.problem import Severity
 from lbftp.core.promise import data_port, data_ports
 from lbftp.core.spec import ClusterSpec, Family
 
 Rule = Callable[[ClusterSpec, str, FtpServer], Iterator[Finding]]
-
-# Everything else is an error.
-MILDER: Final[Mapping[str, Severity]] = {
-    "ftpd-passive-part": "warning",
-    "ftpd-pasv-name": "warning",
-    "ftpd-idle-timeout": "warning",
-    "ftpd-tls": "warning",
-    "ftpd-tls-required": "warning",
-    "ftpd-tls-reuse": "warning",
-    "ftpd-included": "info",
-}
 
 
 def daemon_findings(spec: ClusterSpec, server: str, found: Sequence[FtpServer]) -> list[Finding]:
@@ -225,8 +214,7 @@ _RULES: Final[tuple[Rule, ...]] = (_bound, _passive, _address, _active, _idle, _
 def _finding(code: str, where: tuple[str, FtpServer], why: str, was: tuple[str, str], remedy: str) -> Finding:
     server, one = where
     place = f"{server} ({one.daemon} {one.name[:60]})" if one.name else f"{server} ({one.daemon})"
-    severity = MILDER.get(code, "error")
-    return Finding(code, severity, "", f"{place}: {why}", was[0], was[1], remedy, repairable=False)
+    return Finding(code, entry(code).severity, "", f"{place}: {why}", was[0], was[1], remedy, repairable=False)
 
 
 def _set(option: str, value: str) -> str:

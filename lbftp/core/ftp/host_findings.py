@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from lbftp.core.checks.catalogue import entry
 from lbftp.core.findings import Finding
 from lbftp.core.ftp import host_lines
 from lbftp.core.ftp.daemon_findings import daemon_findings
 from lbftp.core.ftp.daemons import DAEMONS
 from lbftp.core.ftp.host import FtpHost, Instance
-from lbftp.core.problem import Severity
 from lbftp.core.spec import ClusterSpec
 
 Rule = Callable[[ClusterSpec, FtpHost], Iterator[Finding]]
@@ -29,11 +29,11 @@ def host_findings(spec: ClusterSpec, hosts: Mapping[str, FtpHost]) -> list[Findi
 def _daemon(_spec: ClusterSpec, host: FtpHost) -> Iterator[Finding]:
     if not host.instances and 21 not in host.listening:
         why, remedy = "no FTP daemon is running: it gets no clients", "Start the FTP daemon, and see why it ended."
-        yield _finding("ftpd-stopped", "error", host, why, ("an FTP daemon", "none"), remedy)
+        yield _finding("ftpd-stopped", host, why, ("an FTP daemon", "none"), remedy)
     elif not host.instances:
         why = f"something listens at port 21 that is neither {_known()}, or that inetd starts"
         remedy = "Compare its settings with the lines for FTP servers on the cluster's page yourself."
-        yield _finding("ftpd-unknown", "info", host, why, ("a known daemon", "another"), remedy)
+        yield _finding("ftpd-unknown", host, why, ("a known daemon", "another"), remedy)
     for one in host.instances:
         yield from _instance(host, one)
 
@@ -48,10 +48,10 @@ def _instance(host: FtpHost, one: Instance) -> Iterator[Finding]:
     if one.unread:
         why = f"the settings of {one.daemon} cannot be told: {one.unread}"
         remedy = f"Look at {one.config or 'its configuration'}, and look again."
-        yield _finding("ftpd-unread", "warning", host, why, ("readable settings", one.unread), remedy)
+        yield _finding("ftpd-unread", host, why, ("readable settings", one.unread), remedy)
     if one.enabled == "disabled":
         why, remedy = f"{one.unit} is not started at boot", f"systemctl enable {one.unit}"
-        yield _finding("ftpd-disabled", "warning", host, why, ("enabled", "disabled"), remedy)
+        yield _finding("ftpd-disabled", host, why, ("enabled", "disabled"), remedy)
 
 
 def _settings(spec: ClusterSpec, host: FtpHost) -> Iterator[Finding]:
@@ -69,7 +69,7 @@ def _way_back(spec: ClusterSpec, host: FtpHost) -> Iterator[Finding]:
             has = ", ".join(here) or "none"
             why = f"its default route leads to {has}, not to the routers ({side.floating}): clients get no answer"
             remedy = f"{command}, and keep it over a restart (the cluster's page, FTP servers)."
-            yield _finding("server-route", "error", host, why, (str(side.floating), has), remedy)
+            yield _finding("server-route", host, why, (str(side.floating), has), remedy)
 
 
 def _vip(spec: ClusterSpec, host: FtpHost) -> Iterator[Finding]:
@@ -81,12 +81,12 @@ def _vip(spec: ClusterSpec, host: FtpHost) -> Iterator[Finding]:
         if vip is not None and not host.holds(vip):
             why = f"it does not have the VIP {vip}: it drops what the routers send"
             remedy = "Give it the VIP as the cluster's page says (FTP servers)."
-            yield _finding("server-vip", "error", host, why, (f"{vip} on lo", "not there"), remedy)
+            yield _finding("server-vip", host, why, (f"{vip} on lo", "not there"), remedy)
     ignored = {host.sysctls.get("all.arp_ignore", ""), *_own(spec, host)}
     if spec.vip is not None and host.holds(spec.vip) and not ignored & {"1", "2", "3", "8"}:
         why = "it answers ARP for the VIP: it takes clients away from the routers"
         remedy = "Set the sysctls as the cluster's page says (FTP servers)."
-        yield _finding("server-arp", "error", host, why, ("arp_ignore 1", "0"), remedy)
+        yield _finding("server-arp", host, why, ("arp_ignore 1", "0"), remedy)
 
 
 def _own(spec: ClusterSpec, host: FtpHost) -> Iterator[str]:
@@ -100,15 +100,12 @@ def _disk(_spec: ClusterSpec, host: FtpHost) -> Iterator[Finding]:
     for folder, percent in sorted(host.full.items()):
         if percent >= _FULL:
             why = f"{folder[:80]} is {percent} % full: uploads fail"
-            yield _finding(
-                "server-disk", "warning", host, why, ("room", f"{percent} %"), f"Make room in {folder[:80]}."
-            )
+            yield _finding("server-disk", host, why, ("room", f"{percent} %"), f"Make room in {folder[:80]}.")
 
 
 _RULES: Final[tuple[Rule, ...]] = (_daemon, _settings, _way_back, _vip, _disk)
 
 
-def _finding(  # noqa: PLR0913, PLR0917 - the columns of the table
-    code: str, severity: Severity, host: FtpHost, why: str, was: tuple[str, str], remedy: str
-) -> Finding:
+def _finding(code: str, host: FtpHost, why: str, was: tuple[str, str], remedy: str) -> Finding:
+    severity = entry(code).severity
     return Finding(code, severity, "", f"{host.name}: {why}", was[0], was[1], remedy, repairable=False)

@@ -111,7 +111,7 @@ def _problems(found: ServerKeys, host: FtpHost, severity: Severity) -> Iterator[
     if not host.root:
         reason = f"{found.server}: the account is not root, so nobody can tell which process listens."
         remedy = "Give its credential sudo, or set the lines yourself."
-        yield Problem("LBF028", severity, "servers", reason, remedy, found.server)
+        yield Problem("LBF030", severity, "servers", reason, remedy, found.server)
     for one in found.unset:
         yield _unset(found.server, one, severity)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from lbftp.core.findings import Finding
+from lbftp.core.findings import Finding, finding
 from lbftp.core.observe.ipvs import fwmark
 from lbftp.core.observe.observed import Observed
 from lbftp.core.ours import INCLUDE_DIR
@@ -19,7 +19,11 @@ SAVED: Final = "left-saved"
 
 def remains(spec: ClusterSpec, observed: Mapping[str, Observed]) -> list[Finding]:
     """What of the cluster is still there, running or saved. The helper module may stay: in use it cannot go."""
-    return [_finding(name, *what) for name in sorted(observed) for what in _left(spec, observed[name])]
+    return [
+        finding(code, name, "nothing of the cluster", what, what=what)
+        for name in sorted(observed)
+        for code, what in _left(spec, observed[name])
+    ]
 
 
 def _left(spec: ClusterSpec, observed: Observed) -> Iterator[tuple[str, str]]:
@@ -47,9 +51,3 @@ def _files(spec: ClusterSpec, observed: Observed) -> Iterator[tuple[str, str]]:
             yield RUNNING, path
         elif path.endswith(f"/{nftables.table_name(spec.name)}.nft"):
             yield SAVED, path
-
-
-def _finding(router: str, code: str, what: str) -> Finding:
-    return Finding(
-        code, "error", router, f"{what} is still there", "nothing of the cluster", what, "Roll back again.", False
-    )
