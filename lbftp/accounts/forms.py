@@ -92,6 +92,7 @@ class RoleForm(ServiceForm):
     """An empty role takes the person out of the team."""
 
     role = forms.ChoiceField(label="Role", choices=[*Role.choices, ("", "Take out of the team")], required=False)
+    seen = forms.ChoiceField(choices=Role.choices, required=False)
 
     def clean_role(self) -> Role | None:
         return Role(self.cleaned_data["role"]) if self.cleaned_data["role"] else None

@@ -74,7 +74,8 @@ def set_role(request: HttpRequest, pk: int) -> HttpResponse:
     form = RoleForm(request.POST)
     if form.is_valid():
         with telling(request):
-            services.set_role(user=person(request), membership=member, role=form.cleaned_data["role"])
+            role, seen = form.cleaned_data["role"], form.cleaned_data["seen"] or None
+            services.set_role(user=person(request), membership=member, role=role, seen=seen)
             messages.success(request, f"Changed what {member.user} may do.")
     return redirect("accounts:people")
 

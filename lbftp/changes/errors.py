@@ -98,9 +98,17 @@ class Conflict(ServiceError):
         """The people behind `others`, as far as they are known."""
         return list(dict.fromkeys(self.edits[key].who for key in self.others if key in self.edits))
 
+    def _told(self, key: str) -> str:
+        """The field; where it is the only one, with both values."""
+        name = key.replace("_", " ")
+        if len(self.others) > 1:
+            return name
+
+        return f"{name}: {self.stored.get(key, 'none')} now, {self.wanted.get(key, 'none')} by you"
+
     def _message(self) -> str:
         who = " and ".join(self.who) or "Somebody else"
-        what = ", ".join(key.replace("_", " ") for key in self.others)
+        what = ", ".join(self._told(key) for key in self.others)
 
         return (
             f"{who} changed {self.name} since you read it ({what}). Nothing of yours was saved yet: "

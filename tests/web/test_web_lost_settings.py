@@ -165,6 +165,25 @@ def test_a_secret_replaced_meanwhile_is_not_replaced_unseen(world: World, dora: 
     assert Credential.objects.get(pk=world.account.pk).secret == "alice's password"
 
 
+def test_a_role_given_meanwhile_is_not_taken_back_unseen(world: World, dora: User, browse: As) -> None:
+    member = Membership.objects.get(user=world.bob, team=world.team)
+    address, mine, theirs = reverse("accounts:set-role", args=[member.pk]), browse(world.alice), browse(dora)
+    assert theirs.post(address, {"seen": "operator", "role": "viewer"}).status_code == 302
+
+    page = mine.post(address, {"seen": "operator", "role": "admin"}, follow=True).content.decode()
+
+    assert "dora changed bob since you read it (role: viewer now, admin by you)" in page
+    member.refresh_from_db()
+    assert member.role == "viewer"
+    form = page.partition(f'action="{address}"')[2].partition("</form>")[0]
+    assert '<input type="hidden" name="seen" value="viewer">' in form
+    gone = mine.post(address, {"seen": "operator", "role": ""}, follow=True).content.decode()
+    assert "taken out of the team by you" in gone
+    mine.post(address, {"seen": "viewer", "role": "admin"})
+    member.refresh_from_db()
+    assert member.role == "admin"
+
+
 def test_first_settings_of_two_meet_as_well(world: World) -> None:
     values: dict[str, Any] = {"cron": "0 * * * *", "time_zone": "UTC", "enabled": True}
     set_policy(user=world.alice, cluster=world.cluster, action="report", seen={}, **values)

@@ -15,6 +15,7 @@ from lbftp.accounts.models import Invitation, Membership, Role, Team
 from lbftp.accounts.services import sessions
 from lbftp.accounts.services.names import require_distinct
 from lbftp.accounts.services.notes import note, note_in
+from lbftp.changes import editing
 from lbftp.changes.errors import Invalid, Refused
 
 
@@ -24,11 +25,15 @@ def require(user: access.Person, team: Team, least: Role) -> None:
         raise Refused(f"This needs the role {least.value} in the team {team}: ask one of its administrators.")
 
 
-def set_role(*, user: access.Person, membership: Membership, role: Role | None) -> None:
-    """Changes what a member may do; None takes the person out of the team. A team keeps one administrator."""
+def set_role(*, user: access.Person, membership: Membership, role: Role | None, seen: str | None = None) -> None:
+    """Changes what a member may do; None takes the person out of the team. A team keeps one administrator.
+
+    `seen` is the role that `user` had before them: raises Conflict where somebody else gave another one since.
+    """
     require(user, membership.team, Role.ADMIN)
     with transaction.atomic():
         membership = _keeping_an_administrator(membership, still=role == Role.ADMIN)
+        _refuse_unseen(membership, role, seen)
         if role is None:
             _take_out(user, membership)
         elif role != membership.role:
@@ -75,6 +80,18 @@ def _keeping_an_administrator(membership: Membership, *, still: bool) -> Members
     if found is None:
         raise Refused("This person is no longer in the team: somebody else took them out.")
     return found
+
+
+def _refuse_unseen(membership: Membership, role: Role | None, seen: str | None) -> None:
+    if seen is None:
+        return
+    person = membership.user
+    editing.refuse_unseen(
+        editing.Thing(membership.team, "person", person.pk, person.get_username()),
+        seen={"role": seen},
+        stored={"role": membership.role},
+        wanted={"role": role.value if role else "taken out of the team"},
+    )
 
 
 def _take_out(user: access.Person, membership: Membership) -> None:

@@ -300,7 +300,7 @@
   });
 
   window.addEventListener("pageshow", () => {
-    for (const button of document.querySelectorAll("form button[type=submit]:disabled")) button.disabled = false;
+    for (const button of document.querySelectorAll("form button[type=submit]:disabled:not([data-never])")) button.disabled = false;
   });
 
   document.addEventListener("DOMContentLoaded", () => {
