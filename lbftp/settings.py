@@ -296,6 +296,9 @@ if HTTPS:
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
 
+# Off: whoever has a shell on this machine approves nothing in another's name.
+CLI_APPROVALS = env.bool("LBFTP_CLI_APPROVALS", default=True)
+
 structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,

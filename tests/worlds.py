@@ -16,6 +16,7 @@ from lbftp.changes.services import outcomes, runs
 from lbftp.clusters.drafts import complete
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.services import save_draft
+from lbftp.compliance.services import set_policy
 from lbftp.core.job import Job
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
 
@@ -240,6 +241,13 @@ def approved(world: World) -> ChangeRequest:
     services.approve(user=world.bob, change=change, plan_digest=change.plan_digest)
     change.refresh_from_db()
     return change
+
+
+def scheduled(world: World, **values: Any) -> None:
+    """bob sets the policy; carol approves where that needs it."""
+    found = set_policy(user=world.bob, cluster=world.cluster, **values)
+    if isinstance(found, ChangeRequest):
+        services.approve(user=world.carol, change=found, plan_digest=found.plan_digest)
 
 
 def applied(world: World) -> ChangeRequest:

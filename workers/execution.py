@@ -138,6 +138,8 @@ def _job_again(job: Job) -> Job:
     """What the run before applied belongs to what this one has to look out for."""
     try:
         return _patiently(partial(runs.job_again, run_id=job.run_id, fence=job.fence))
+    except LostClaim as error:
+        raise ClaimLost from error
     except (ServiceError, SpecError) as error:
         raise WorkError(str(error)) from error
 

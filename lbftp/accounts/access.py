@@ -32,6 +32,7 @@ _TEAM_OF: Final = {
     "inventory.serverhost": "team",
     "clusters.cluster": "team",
     "clusters.revision": "cluster__team",
+    "clusters.termsedit": "cluster__team",
     "changes.changerequest": "cluster__team",
     "changes.approval": "change__cluster__team",
     "changes.run": "team",

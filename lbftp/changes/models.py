@@ -13,7 +13,12 @@ from lbftp.inventory.models import Router
 
 class ChangeRequest(models.Model):
     """A proposal to bring routers to a revision, or to do with them what its kind says: then `revision` is the one that
-    is applied. `plan` is `core.plan.to_json`, made from what the machines held."""
+    is applied. `plan` is `core.plan.to_json`, made from what the machines held.
+
+    What people approve is `plan_digest`, which covers the plan and its `terms` (changes/terms.py).
+    `approvals_needed` is what the cluster asked for when this was proposed. `editors` had a part in it beside the
+    author and whoever edited the revision.
+    """
 
     class State(models.TextChoices):
         PLANNING = "planning", "Planning"
@@ -34,6 +39,7 @@ class ChangeRequest(models.Model):
         REBOOT = "reboot", "Reboot proof"
         FAILOVER = "failover", "Failover proof"
         MAINTENANCE = "maintenance", "Router maintenance"
+        POLICY = "policy", "Re-apply by schedule"
 
     cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="changes")
     kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.REVISION)
@@ -45,6 +51,10 @@ class ChangeRequest(models.Model):
     state = models.CharField(max_length=16, choices=State.choices, default=State.PLANNING)
     plan = models.JSONField(null=True)
     plan_digest = models.CharField(max_length=64, blank=True)
+    terms = models.JSONField(default=list, help_text="How it is tested and guarded: [[label, value], …].")
+    approvals_needed = models.PositiveSmallIntegerField(default=1)
+    editors = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+", blank=True)
+    origin = models.CharField(max_length=200, blank=True, help_text="How it was proposed; '' for pages.")
     problems = models.JSONField(
         default=list, help_text="Why planning was refused: [{code, severity, field, reason, remedy}]."
     )
@@ -58,19 +68,27 @@ class ChangeRequest(models.Model):
 
 
 class Approval(models.Model):
-    """One person's decision on one plan digest. It never covers another plan."""
+    """One person's decision on one plan digest. It never covers another plan, and no other attempt once the apply that
+    it was for failed: `used_by` is that run."""
 
     change = models.ForeignKey(ChangeRequest, on_delete=models.CASCADE, related_name="approvals")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     plan_digest = models.CharField(max_length=64)
     approved = models.BooleanField()
     reason = models.CharField(max_length=500, blank=True)
+    origin = models.CharField(max_length=200, blank=True, help_text="How the decision came; '' for pages.")
+    used_by = models.ForeignKey("Run", null=True, on_delete=models.SET_NULL, related_name="+")
+    used_at = models.DateTimeField(null=True, help_text="When the apply that it was for failed.")
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["pk"]
         constraints = [
-            models.UniqueConstraint(fields=["change", "user", "plan_digest"], name="one_decision_per_user_and_plan")
+            models.UniqueConstraint(
+                fields=["change", "user", "plan_digest"],
+                condition=models.Q(used_at=None),
+                name="one_decision_per_user_and_plan",
+            )
         ]
 
     def __str__(self) -> str:
@@ -115,6 +133,10 @@ class Run(models.Model):
     reapply = models.BooleanField(default=False, help_text="A compliance run may put right what it finds.")
     dry = models.BooleanField(default=False, help_text="An apply that stops before the first change.")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    origin = models.CharField(max_length=200, blank=True, help_text="How it was started; '' for pages and schedules.")
+    exemption = models.CharField(
+        max_length=300, blank=True, help_text="Why nobody else had to approve it, '' where somebody had to."
+    )
     cancelled_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     cancelled_at = models.DateTimeField(
         null=True, help_text="When cancelling was asked for; the state tells if it came to it."

@@ -22,9 +22,11 @@ CHANGE_MOVES: Final[dict[ChangeRequest.State, set[ChangeRequest.State]]] = {
     C.PLANNING: {C.PROPOSED, C.REFUSED},
     C.REFUSED: {C.PLANNING, C.REJECTED},
     C.PROPOSED: {C.APPROVED, C.REJECTED, C.PLANNING},
-    C.APPROVED: {C.APPLYING, C.REJECTED, C.PLANNING},
+    # Back to proposed: approvals count no more. Applied: what needs no router takes effect at once.
+    C.APPROVED: {C.APPLYING, C.REJECTED, C.PLANNING, C.PROPOSED, C.APPLIED},
     C.STALE: {C.PLANNING, C.REJECTED},
-    # Back to proposed: cancelled, with everything put back. What people approved still is the plan.
+    # Back to proposed: cancelled, with everything put back, so that what people approved still is the plan; or not
+    # begun, since approvals count no more.
     C.APPLYING: {C.APPLIED, C.FAILED, C.STALE, C.PROPOSED},
     C.FAILED: {C.PLANNING, C.REJECTED},
     C.REJECTED: set(),

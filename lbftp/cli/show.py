@@ -60,7 +60,16 @@ def cluster_text(data: dict[str, Any]) -> str:
 
 
 def run_line(run: Run) -> dict[str, Any]:
-    return {"run": run.pk, "kind": run.kind, "dry": run.dry, "state": run.state, "outcome": run.outcome}
+    return {
+        "run": run.pk,
+        "kind": run.kind,
+        "dry": run.dry,
+        "state": run.state,
+        "outcome": run.outcome,
+        "started_by": run.started_by.get_username() if run.started_by else None,
+        "origin": run.origin,
+        "exemption": run.exemption,
+    }
 
 
 def run_data(run: Run) -> dict[str, Any]:
@@ -87,21 +96,38 @@ def change_data(change: ChangeRequest) -> dict[str, Any]:
         "title": change.title,
         "state": change.state,
         "author": change.author.get_username(),
+        "origin": change.origin,
         "revision": change.revision.number,
         "plan_digest": change.plan_digest,
         "plan": change.plan,
         "problems": change.problems,
-        "approvals": [
-            {"user": a.user.get_username(), "approved": a.approved, "current": a.plan_digest == change.plan_digest}
-            for a in change.approvals.select_related("user")
-        ],
+        "terms": change.terms,
+        "approvals": _decisions(change),
         "approvals_required": approvals.needed(change),
+        "approvals_counted": approvals.counted(change),
     }
+
+
+def _decisions(change: ChangeRequest) -> list[dict[str, Any]]:
+    """`counts`: towards the approvals that the present plan needs, as things are now. `origin`: how it came."""
+    counting = {approval.pk for approval in approvals.counting(change)}
+    return [
+        {
+            "user": one.user.get_username(),
+            "approved": one.approved,
+            "current": one.plan_digest == change.plan_digest and one.used_at is None,
+            "counts": one.pk in counting,
+            "origin": one.origin,
+        }
+        for one in change.approvals.select_related("user")
+    ]
 
 
 def change_text(change: ChangeRequest) -> str:
     lines = [f"change #{change.pk} {change.cluster}: {approvals.word(change)}"]
-    lines += plan_lines(change.plan) if change.plan else []
+    lines += [_decision_line(one) for one in _decisions(change)]
+    lines += plan_lines(change.plan, change.plan_digest) if change.plan else []
+    lines += [f"  {label}: {value}" for label, value in change.terms]
     lines += problem_lines(change.problems)
     return "\n".join(lines)
 
@@ -110,9 +136,17 @@ def problem_lines(problems: list[dict[str, Any]]) -> list[str]:
     return [f"{p['severity']} {p['code']} {p['field']}: {p['reason']} {p['remedy']}".rstrip() for p in problems]
 
 
-def plan_lines(plan: dict[str, Any]) -> list[str]:
-    """Steps and differences of each router."""
-    lines = [f"plan {plan['digest'][:12]}"]
+def _decision_line(one: dict[str, Any]) -> str:
+    word = "approved" if one["approved"] else "rejected"
+    beside = "" if one["counts"] or not one["approved"] else ", which does not count now"
+    came = f", {one['origin']}" if one["origin"] else ""
+    return f"  {word} by {one['user']}{came}{beside}"
+
+
+def plan_lines(plan: dict[str, Any], digest: str = "") -> list[str]:
+    """Steps and differences of each router. `digest` is what an approval covers; of a plan that nobody proposed, its
+    own."""
+    lines = [f"plan {(digest or plan['digest'])[:12]}"]
     if plan.get("empty"):
         return [*lines, "nothing to change: the routers hold this already"]
     for part in plan["routers"]:

@@ -52,6 +52,9 @@ class Cluster(models.Model):
     operators_alone = models.BooleanField(
         default=False, help_text="Operators may drain, disable, bring back and weigh real servers without approval."
     )
+    operators_alone_since = models.DateTimeField(
+        null=True, blank=True, help_text="What was proposed before then needs approval all the same."
+    )
 
     class Meta:
         ordering = ["name"]
@@ -59,6 +62,24 @@ class Cluster(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class TermsEdit(models.Model):
+    """Somebody changed what approvals cover beside the plan, and no change has been approved and applied since.
+
+    `what` is "settings" for how changes are tested and guarded, else the machine that the name means another one of:
+    "Router r1", "Real server ftp1", as in changes/terms.py.
+    """
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="terms_edits")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    what = models.CharField(max_length=60)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["cluster", "user", "what"], name="one_terms_edit_of_a_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.what} of {self.cluster}"
 
 
 class Revision(models.Model):

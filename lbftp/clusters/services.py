@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from lbftp.accounts.models import Role, Team
 from lbftp.accounts.services import require
-from lbftp.changes import editing, states
+from lbftp.changes import editing, states, terms
 from lbftp.changes.editing import Values
 from lbftp.changes.errors import Invalid, Refused
 from lbftp.clusters.drafts import DRAFT_FIELDS, complete
@@ -27,6 +27,16 @@ _COMMENT: Final = re.compile(r"[\w .,:/()+@#%&=!?*-]{0,200}")
 _PATH: Final = re.compile(r"[\w./+@=-]{0,200}")
 # `host` is from when there was one; a file of then still loads.
 _PROBE_FIELDS: Final = ("hosts", "worker", "account", "path", "upload_folder")
+# Which values say how changes are tested and guarded: approvals cover them (changes/terms.py).
+_SECURED: Final = (
+    "guard_seconds",
+    "confirm_by_hand",
+    "probe_hosts",
+    "probe_worker",
+    "probe_account",
+    "probe_path",
+    "probe_upload_folder",
+)
 # What a file holds beside the draft.
 _BESIDE: Final = ("name", "comment", "guard_seconds", "confirm_by_hand", "probe", "version")
 
@@ -80,6 +90,9 @@ def save_draft(  # noqa: PLR0913 - the form's fields
         saved = _store(row, hosts, user if changed else None)
         what = editing.LOADED if loaded else "Setting changed" if settings else "Draft edited"
         note(saved, user, before=stored, what=what, reason=settings)
+        now = values(saved)
+        if any(stored.get(name) != now[name] for name in _SECURED):
+            terms.edited(user, saved)
         return saved
 
 

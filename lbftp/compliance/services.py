@@ -19,8 +19,9 @@ from lbftp.changes import cron as times
 from lbftp.changes import editing, states
 from lbftp.changes.editing import Values
 from lbftp.changes.errors import Invalid
-from lbftp.changes.models import Run
+from lbftp.changes.models import ChangeRequest, Run
 from lbftp.changes.services import comply
+from lbftp.changes.services.policies import propose_policy
 from lbftp.clusters.models import Cluster
 from lbftp.compliance.models import Occurrence, Policy
 from lbftp.core.job import CHANGING
@@ -41,29 +42,37 @@ def set_policy(  # noqa: PLR0913 - the form's fields
     action: str,
     enabled: bool,
     seen: Values | None = None,
-) -> Policy:
+) -> Policy | ChangeRequest:
     """When the cluster is looked at by itself and what is done about drift. Replaces the policy that is there.
+
+    To re-apply by schedule, or by another schedule than now, lets routers be changed without anybody: that is proposed,
+    and in force once it is approved. The change is returned then. Everything else is set at once.
 
     `seen` are the values that the person had before them: raises Conflict where somebody else set others since.
     """
     require(user, cluster.team, Role.OPERATOR)
     cron = " ".join(cron.split())
     _check(cron, time_zone, action)
-    policy = Policy(cluster=cluster, cron=cron, time_zone=time_zone, action=action, enabled=enabled)
-    values = {
-        "cron": cron,
-        "time_zone": time_zone,
-        "action": action,
-        "enabled": enabled,
-        "next_due": next_time(policy, database.now()) if enabled else None,
-    }
+    values = {"cron": cron, "time_zone": time_zone, "action": action, "enabled": enabled}
+    with transaction.atomic():
+        cluster = Cluster.objects.select_for_update(of=("self",)).select_related("applied", "team").get(pk=cluster.pk)
+        before = Policy.objects.filter(cluster=cluster).first()
+        editing.refuse_unseen(_thing(cluster), seen=seen, stored=stored_values(before), wanted=values)
+        if _needs_approval(before, values):
+            return _proposed(user, cluster, before, values)
+        return put_in_force(user=user, cluster=cluster, values=values)
+
+
+def put_in_force(*, user: User, cluster: Cluster, values: dict[str, Any]) -> Policy:
+    """Sets the policy to `values`, which were checked, and approved where that is needed."""
+    policy = Policy(cluster=cluster, **values)
+    due = next_time(policy, database.now()) if policy.enabled else None
     with transaction.atomic():
         # Two who set the first schedule at once would not meet in a row of its own.
         Cluster.objects.select_for_update().get(pk=cluster.pk)
         before = Policy.objects.filter(cluster=cluster).first()
         thing, stored = _thing(cluster), stored_values(before)
-        editing.refuse_unseen(thing, seen=seen, stored=stored, wanted=stored_values(policy))
-        row = Policy.objects.update_or_create(cluster=cluster, defaults=values)[0]
+        row = Policy.objects.update_or_create(cluster=cluster, defaults={**values, "next_due": due})[0]
         words = _told(row)
         if words != (_told(before) if before else _OFF):
             told = {"before": thing.told(stored), "after": thing.told(stored_values(row))}
@@ -78,6 +87,29 @@ def stored_values(policy: Policy | None) -> dict[str, Any]:
 
 def _thing(cluster: Cluster) -> editing.Thing:
     return editing.Thing(cluster.team, "cluster", cluster.pk, f"the schedule of {cluster}", "schedule_")
+
+
+def _needs_approval(before: Policy | None, values: dict[str, Any]) -> bool:
+    """Whether routers would be changed by schedule otherwise than now. Reporting and switching off change nothing."""
+    if not values["enabled"] or values["action"] != Policy.Action.REAPPLY:
+        return False
+    if before is None or not before.enabled or before.action != Policy.Action.REAPPLY:
+        return True
+
+    return (before.cron, before.time_zone) != (values["cron"], values["time_zone"])
+
+
+def _proposed(user: User, cluster: Cluster, before: Policy | None, values: dict[str, Any]) -> ChangeRequest:
+    wanted = Policy(cluster=cluster, **values)
+    when = in_words(wanted.cron)
+    covers = [
+        ["Schedule", f"{when} ({wanted.cron}, {wanted.time_zone})"],
+        ["On drift", "both routers are set to the applied revision again, without asking anybody"],
+        ["Applied revision", "the one that was approved and applied last at each time"],
+        ["Instead of", _told(before) if before else _OFF],
+    ]
+    title = f"Re-apply {cluster} by schedule: {when}"[:120]
+    return propose_policy(user=user, cluster=cluster, values=values, covers=covers, title=title)
 
 
 def _told(policy: Policy) -> str:

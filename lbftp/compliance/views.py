@@ -6,6 +6,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from lbftp.accounts import access
+from lbftp.changes.models import ChangeRequest
 from lbftp.clusters.models import Cluster
 from lbftp.compliance import services
 from lbftp.compliance.forms import PolicyForm, zones
@@ -28,7 +29,10 @@ def cluster(request: HttpRequest, pk: int) -> HttpResponse:
     policy = Policy.objects.filter(cluster=found).first()
     shown, stored = services.stored_values(policy or Policy()), services.stored_values(policy)
     form = PolicyForm(sent(request), initial=shown, stored=stored, subject=f"schedule {pk}")
-    if form.carry_out(services.set_policy, user=person(request), cluster=found):
+    if result := form.carry_out(services.set_policy, user=person(request), cluster=found):
+        if isinstance(result, ChangeRequest):
+            messages.info(request, "Proposed: the schedule is in force once somebody else approves it.")
+            return redirect("changes:change", result.pk)
         messages.success(request, f"The schedule of {found} is set.")
         return redirect("compliance:cluster", pk)
     context = {
@@ -39,5 +43,6 @@ def cluster(request: HttpRequest, pk: int) -> HttpResponse:
         "operated": may(request, found),
         "occurrences": policy.occurrences.select_related("run")[:40] if policy else [],
         "findings": standing(found),
+        "waiting": found.changes.filter(kind=ChangeRequest.Kind.POLICY, state=ChangeRequest.State.PROPOSED),
     }
     return render(request, "compliance/cluster.html", context, status=form.status)

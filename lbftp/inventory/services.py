@@ -15,7 +15,7 @@ from django.db.models import Model, ProtectedError
 from lbftp import database
 from lbftp.accounts.models import Role, Team
 from lbftp.accounts.services import require
-from lbftp.changes import editing, trail
+from lbftp.changes import editing, terms, trail
 from lbftp.changes.editing import Values
 from lbftp.changes.errors import Invalid, Refused
 from lbftp.changes.models import Run
@@ -27,6 +27,7 @@ from lbftp.core.spec.values import parsed
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router, ServerHost, SshHost
 from lbftp.outside import told
 
+Thing = Credential | RealServer | SshHost
 _M = TypeVar("_M", bound=Model)
 _A = TypeVar("_A", IPv4Address, IPv6Address)
 
@@ -52,18 +53,20 @@ def add_credential(  # noqa: PLR0913 - the columns of the row
     require(user, team, Role.ADMIN)
     _check_purpose(purpose, kind, use_sudo=use_sudo or bool(sudo_password))
     secret, sudo_password = _secret(kind, secret), _one_line("sudo_password", sudo_password)
-    return _saved(
-        Credential(
-            team=team,
-            name=name,
-            purpose=purpose,
-            username=username,
-            kind=kind,
-            secret=secret,
-            use_sudo=use_sudo,
-            sudo_password=sudo_password,
-        )
+    credential = Credential(
+        team=team,
+        name=name,
+        purpose=purpose,
+        username=username,
+        kind=kind,
+        secret=secret,
+        use_sudo=use_sudo,
+        sudo_password=sudo_password,
     )
+    with transaction.atomic():
+        _saved(credential)
+        _told(user, credential, "Added.", after=_shown(credential))
+    return credential
 
 
 def replace_secret(
@@ -173,7 +176,10 @@ def give_access(
 def add_real_server(*, user: User, team: Team, name: str, address: str = "", address6: str = "") -> RealServer:
     """An FTP server behind the routers, with an address of one IP version or of both; nothing is done on it."""
     require(user, team, Role.ADMIN)
-    return _addressed(RealServer(team=team, name=name), address, address6)
+    with transaction.atomic():
+        server = _addressed(RealServer(team=team, name=name), address, address6)
+        _told(user, server, "Added.", after=_shown(server))
+    return server
 
 
 def set_addresses(
@@ -194,8 +200,7 @@ def set_addresses(
         before = stored_addresses(row)
         editing.refuse_unseen(_thing(row), seen=seen, stored=before, wanted=wanted)
         editing.note(_thing(row), user=user, before=before, after=wanted, what="Addresses changed.")
-        for cluster in clusters_with(server):
-            cluster.draft_editors.add(user)
+        _edits_drafts(user, server)
         return _addressed(server, address, address6)
 
 
@@ -240,7 +245,8 @@ def set_interfaces(
 ) -> None:
     """Which of the router's interfaces faces clients and which the real servers; without NAT one may do both.
 
-    `seen` are those that the person had before them: raises Conflict where somebody else chose others since.
+    That makes `user` one of those who edited the router's clusters, who may not approve them. `seen` are those that the
+    person had before them: raises Conflict where somebody else chose others since.
     """
     require(user, router.team, Role.ADMIN)
     known = {i["name"]: i.get("addresses", []) for i in router.facts.get("interfaces", [])}
@@ -256,6 +262,7 @@ def set_interfaces(
         row = Router.objects.select_for_update().get(pk=router.pk)
         before = stored_interfaces(row)
         editing.refuse_unseen(_thing(row), seen=seen, stored=before, wanted=wanted)
+        _edits_drafts(user, router)
         router.public_interface, router.internal_interface = public_interface, internal_interface
         router.save(update_fields=list(wanted))
         editing.note(_thing(row), user=user, before=before, after=wanted, what="Interfaces chosen.")
@@ -276,8 +283,11 @@ def remove(*, user: User, thing: Router | ProbeHost | RealServer | ServerHost | 
     require(user, thing.team, Role.ADMIN)
     if users := clusters_with(thing):
         raise Refused(f"{thing.name} is used by {', '.join(map(str, users))}: take it out of there first.")
+    gone, before = _named(thing), _shown(thing)
     try:
-        thing.delete()
+        with transaction.atomic():
+            thing.delete()
+            trail.record(**gone, user=user, what="Removed.", before=before)
     except ProtectedError as error:
         raise Refused(f"{thing.name} is still used by {len(error.protected_objects)} other entries.") from error
 
@@ -295,11 +305,16 @@ def store_facts(*, router_id: int, facts: dict[str, Any]) -> None:
 
 def _pin(user: User, host: SshHost, offered: str) -> Run | None:
     now = database.now()
+    before = hostkey.fingerprint(host.host_key) if host.host_key else ""
     with transaction.atomic():
         rows = type(host)._default_manager.filter(pk=host.pk, offered_key=offered)
         if rows.update(host_key=offered, confirmed_by=user, confirmed_at=now) != 1:
             raise Refused(f"{host.name} has offered another key meanwhile: look at the new fingerprint.")
         host.host_key, host.confirmed_by, host.confirmed_at = offered, user, now
+        key = hostkey.fingerprint(offered)
+        if key != before:
+            terms.edited_machine(user, host)
+        _told(user, host, "Host key confirmed.", before={"host_key": before}, after={"host_key": key})
         if not isinstance(host, Router):
             return None
         return runs.start(kind=Run.Kind.FACTS, team=host.team, user=user, host=host)
@@ -317,7 +332,48 @@ def _enrolled(user: User, host: _H) -> tuple[_H, Run]:
         if reason := credential.blocking_reason(Credential.Purpose.SSH):
             raise Invalid.at("credential", reason, "Choose an SSH credential.")
         _saved(host)
+        _told(user, host, "Added.", after=_shown(host))
         return host, runs.start(kind=Run.Kind.ENROL, team=host.team, user=user, host=host)
+
+
+def _edits_drafts(user: User, thing: Router | RealServer) -> None:
+    """`user` has a part in what is proposed next of the clusters that name the machine. Their rows are held: a proposal
+    has either both, the old value and the old editors, or both new ones."""
+    names = [cluster.pk for cluster in clusters_with(thing)]
+    for cluster in Cluster.objects.select_for_update().filter(pk__in=names).order_by("pk"):
+        cluster.draft_editors.add(user)
+
+
+def _told(
+    user: User, thing: Thing, what: str, *, before: dict[str, Any] | None = None, after: dict[str, Any] | None = None
+) -> None:
+    """The row of the audit, in the caller's transaction."""
+    trail.record(**_named(thing), user=user, what=what, before=before, after=after)
+
+
+def _named(thing: Thing) -> dict[str, Any]:
+    subject = "credential" if isinstance(thing, Credential) else "machine"
+    word = "SSH access to real server" if isinstance(thing, ServerHost) else thing._meta.verbose_name
+    name = thing.name if subject == "credential" else f"{str(word).capitalize()} {thing.name}"
+    return {"team": thing.team, "subject": subject, "subject_id": thing.pk, "name": name}
+
+
+def _shown(thing: Thing) -> dict[str, Any]:
+    """What the audit says of a machine or credential: nothing secret."""
+    if isinstance(thing, Credential):
+        return {
+            "purpose": thing.get_purpose_display(),
+            "kind": thing.get_kind_display(),
+            "user": thing.username,
+            "sudo": thing.use_sudo,
+        }
+    if isinstance(thing, RealServer):
+        return {"addresses": thing.addresses}
+
+    shown = {"address": thing.address, "port": thing.port, "credential": thing.credential.name}
+    if isinstance(thing, ProbeHost):
+        shown["source_addresses"] = thing.source_addresses
+    return shown
 
 
 def _addressed(server: RealServer, address: str, address6: str) -> RealServer:

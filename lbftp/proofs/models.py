@@ -37,6 +37,9 @@ class Window(models.Model):
     )
     time_zone = models.CharField(max_length=64, default="UTC")
     enabled = models.BooleanField(default=True)
+    set_at = models.DateTimeField(
+        null=True, blank=True, help_text="What was proposed before then needs approval all the same."
+    )
 
     def __str__(self) -> str:
         return f"{self.cluster}: {self.cron} ({self.time_zone}), {self.minutes} min"

@@ -11,7 +11,7 @@ from lbftp.changes.models import ChangeRequest, Run, RunEvent
 from lbftp.changes.services import checkpoints, runs
 from lbftp.clusters.models import Cluster
 from tests.cli.test_cli import cli
-from tests.worlds import World, applied, claimed
+from tests.worlds import World, applied, claimed, planned
 
 pytestmark = pytest.mark.django_db
 
@@ -66,13 +66,10 @@ def test_of_more_than_twenty_the_oldest_is_not_offered(world: World) -> None:
 
 def rolled_back(world: World, run: Run) -> Run:
     change = services.roll_back(user=world.bob, run=run)
-    ChangeRequest.objects.filter(pk=change.pk).update(state="approved")
+    planned(change.runs.get())
     change.refresh_from_db()
-    Cluster.objects.update(state="in_step")
-    going = Run.objects.create(
-        team=world.team, kind="rollback", cluster=world.cluster, change=change, revision=change.revision
-    )
-    ChangeRequest.objects.filter(pk=change.pk).update(state="applying")
+    services.approve(user=world.carol, change=change, plan_digest=change.plan_digest)
+    going = services.apply_change(user=world.bob, change=change)
     job = claimed(going)
     runs.finish(run_id=going.pk, fence=job.fence, state="succeeded", outcome="Back.", result={})
     return Run.objects.get(pk=going.pk)

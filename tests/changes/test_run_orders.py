@@ -168,11 +168,11 @@ def test_a_dry_run_moves_no_state(world: World, state: str) -> None:
     change = proposed(world)
     run = services.dry_run(user=world.alice, change=change)
     job = claimed(run)
-    assert (job.kind, job.dry, job.approved_digest) == ("apply", True, change.plan_digest)
+    assert (job.kind, job.dry, job.approved_digest) == ("apply", True, "d" * 64)
     end(job, state)
     change.refresh_from_db()
     assert (change.state, Cluster.objects.get().state) == (C.PROPOSED, Cluster.State.UNKNOWN)
-    assert not Transition.objects.filter(subject="cluster").exists()
+    assert not Transition.objects.filter(subject="cluster").exclude(new="").exists()
 
 
 def test_a_dry_run_beside_an_apply_does_not_end_it(world: World) -> None:
@@ -192,9 +192,10 @@ def test_a_dry_run_that_meets_another_plan_keeps_it_to_itself(world: World) -> N
     job = claimed(run)
     outcomes.mark_stale(run_id=run.pk, fence=job.fence, plan=plan("e" * 64), digest="e" * 64, reason="changed")
     end(job, R.FAILED)
+    before = change.plan_digest
     change.refresh_from_db()
     run.refresh_from_db()
-    assert (change.state, change.plan_digest) == (C.APPROVED, "d" * 64)
+    assert (change.state, change.plan_digest) == (C.APPROVED, before)
     assert (run.result["stale"], run.result["plan_digest"]) == (True, "e" * 64)
 
 

@@ -42,11 +42,11 @@ def test_who_changed_what_is_told_once(world: World) -> None:
 
 
 def test_a_changed_schedule_is_a_setting(world: World) -> None:
-    values: dict[str, Any] = {"cron": "*/15 * * * *", "time_zone": "UTC", "action": "reapply", "enabled": True}
-    for changes in ({"enabled": False}, {}, {}, {"time_zone": "Europe/Vienna", "action": "report"}, {"enabled": False}):
+    values: dict[str, Any] = {"cron": "*/15 * * * *", "time_zone": "UTC", "action": "report", "enabled": True}
+    for changes in ({"enabled": False}, {}, {}, {"time_zone": "Europe/Vienna"}, {"enabled": False}):
         set_policy(user=world.bob, cluster=world.cluster, **{**values, **changes})
     assert rows(world) == [
-        ("bob", "Looked at by itself: Every 15 minutes (*/15 * * * *, UTC). Report drift and re-apply."),
+        ("bob", "Looked at by itself: Every 15 minutes (*/15 * * * *, UTC). Report drift."),
         ("bob", "Looked at by itself: Every 15 minutes (*/15 * * * *, Europe/Vienna). Report drift."),
         ("bob", "Not looked at by itself."),
     ]

@@ -11,6 +11,7 @@ from lbftp.changes.errors import Invalid, Refused
 from lbftp.changes.models import Run
 from lbftp.compliance import services
 from lbftp.compliance.models import Occurrence, Policy
+from tests import worlds
 from tests.conftest import Race
 from tests.worlds import World, applied, approved, finished
 
@@ -24,7 +25,8 @@ def policy(world: World, due: datetime = NOON, **changes: Any) -> Policy:
     if world.cluster.applied is None:
         applied(world)
     values: dict[str, Any] = {"cron": "*/15 * * * *", "time_zone": "UTC", "action": "report", "enabled": True}
-    row = services.set_policy(user=world.bob, cluster=world.cluster, **{**values, **changes})
+    worlds.scheduled(world, **{**values, **changes})
+    row = Policy.objects.get(cluster=world.cluster)
     Policy.objects.filter(pk=row.pk).update(next_due=due)
     row.refresh_from_db()
     return row
@@ -121,6 +123,7 @@ def test_setting_a_policy(world: World) -> None:
     again = services.set_policy(
         user=world.bob, cluster=world.cluster, cron="0 7 * * *", time_zone="UTC", action="report", enabled=False
     )
+    assert isinstance(again, Policy)
     assert (again.pk, again.next_due) == (row.pk, None)
     assert Policy.objects.count() == 1
 
@@ -129,6 +132,7 @@ def test_a_new_policy_is_due_in_the_future(world: World) -> None:
     row = services.set_policy(
         user=world.bob, cluster=world.cluster, cron="* * * * *", time_zone="UTC", action="report", enabled=True
     )
+    assert isinstance(row, Policy)
     assert row.next_due is not None
     assert timedelta(0) < row.next_due - timezone.now() <= timedelta(seconds=60)
 

@@ -95,8 +95,10 @@ def test_it_needs_somebody_else_unless_the_cluster_allows_it(running: World) -> 
     assert "own change" in approvals.hindrance(change, running.bob)
     with pytest.raises(Refused, match="Only an approved change"):
         services.apply_change(user=running.bob, change=change)
+    services.reject(user=running.bob, change=change, reason="Asked for anew")
     alone(running)
-    change = ChangeRequest.objects.get(pk=change.pk)
+    running.cluster.refresh_from_db()
+    change = waiting(acting.drain(user=running.bob, cluster=running.cluster, server="ftp1"))
     assert "operators of web may do these alone" in approvals.excuse(change)
     services.apply_change(user=running.bob, change=change)
     moved = Transition.objects.get(subject="change", subject_id=change.pk, new="approved")

@@ -56,7 +56,7 @@ def test_a_proof_waits_for_somebody_elses_approval(ready: World) -> None:
     run = services.apply_change(user=ready.bob, change=change)
     assert run.kind == Run.Kind.RESTART
     job = claimed(run)
-    assert (job.change, job.params, job.approved_digest) == ("restart", {"foreign": "refuse"}, change.plan_digest)
+    assert (job.change, job.params, job.approved_digest) == ("restart", {"foreign": "refuse"}, "d" * 64)
 
 
 def test_who_made_what_is_applied_may_approve_its_proof_and_nobody_their_own(world: World) -> None:
@@ -75,12 +75,16 @@ def test_in_its_window_a_proof_waits_for_nobodys_decision(ready: World) -> None:
     change = waiting(proposing.failover(user=ready.bob, cluster=ready.cluster))
     assert (approvals.word(change), approvals.waiting_for(ready.carol)) == ("Waiting for approval", [change])
     open_now(ready)
+    # The window lets through what is proposed from now on, not what waits already.
+    assert (approvals.word(change), approvals.waiting_for(ready.carol)) == ("Waiting for approval", [change])
+    services.reject(user=ready.bob, change=change, reason="Proposed anew")
+    change = waiting(proposing.failover(user=ready.bob, cluster=ready.cluster))
     assert (approvals.word(change), approvals.waiting_for(ready.carol)) == ("Waiting to be started", [])
 
 
 def test_in_the_window_an_operator_starts_alone_and_it_is_written_down_why(ready: World) -> None:
-    change = waiting(proposing.failover(user=ready.bob, cluster=ready.cluster))
     open_now(ready)
+    change = waiting(proposing.failover(user=ready.bob, cluster=ready.cluster))
     with pytest.raises(Exception, match="operator"):
         services.apply_change(user=ready.victor, change=change)
     finished(services.apply_change(user=ready.bob, change=change))
@@ -224,7 +228,7 @@ def test_a_router_of_which_nobody_knows_may_be_brought_back(ready: World) -> Non
 def settings_rows(world: World) -> list[tuple[str, str]]:
     """(who, what) of settings that were changed, in order."""
     rows = Transition.objects.filter(subject="cluster", subject_id=world.cluster.pk).select_related("user")
-    return [(str(row.user), row.reason) for row in rows if row.old == row.new]
+    return [(str(row.user), row.reason) for row in rows if row.old and row.old == row.new]
 
 
 def test_every_change_of_a_window_leaves_a_row(ready: World) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
 from lbftp import database
 from lbftp.accounts.models import Role
 from lbftp.accounts.services import require
-from lbftp.changes import approvals, states
+from lbftp.changes import approvals, origin, states, terms
 from lbftp.changes.errors import Invalid, Refused, StalePlan
 from lbftp.changes.models import Approval, ChangeRequest, Run
-from lbftp.changes.services import runs
+from lbftp.changes.services import policies, runs
 from lbftp.clusters.models import Cluster
 from lbftp.daytwo.services import rules
 from lbftp.live import publish
@@ -25,8 +26,10 @@ C = ChangeRequest.State
 def approve(*, user: User, change: ChangeRequest, plan_digest: str, reason: str = "") -> Approval:
     """One approval of the plan with `plan_digest`; the last one needed moves the change to approved.
 
-    Raises StalePlan if the change has another plan by now, Refused for authors, editors and second decisions.
+    Raises StalePlan if the change has another plan by now, Refused for authors, editors, people who could not decide
+    when it was proposed, second decisions, and by command line where the site switched that off.
     """
+    _refuse_command_line()
     with transaction.atomic():
         change = _locked(change)
         if hindrance := approvals.hindrance(change, user):
@@ -34,10 +37,15 @@ def approve(*, user: User, change: ChangeRequest, plan_digest: str, reason: str 
         if not plan_digest or plan_digest != change.plan_digest:
             raise StalePlan("The plan changed after you saw it: read the present one, then decide.")
         decision = Approval.objects.create(
-            change=change, user=user, plan_digest=plan_digest, approved=True, reason=reason[:500]
+            change=change,
+            user=user,
+            plan_digest=plan_digest,
+            approved=True,
+            reason=reason[:500],
+            origin=origin.present(),
         )
         if approvals.enough(change):
-            states.move(change, C.PROPOSED, C.APPROVED, user=user, reason=reason)
+            _approved(user, change, reason)
         _tell(change)
     return decision
 
@@ -56,24 +64,37 @@ def reject(*, user: User, change: ChangeRequest, reason: str) -> None:
                 change=change,
                 user=user,
                 plan_digest=change.plan_digest,
-                defaults={"approved": False, "reason": reason[:500]},
+                used_at=None,
+                defaults={"approved": False, "reason": reason[:500], "origin": origin.present()},
             )
         states.move(change, change.state, C.REJECTED, user=user, reason=reason)
         _tell(change)
 
 
 def apply_change(*, user: User, change: ChangeRequest) -> Run:
-    """Starts applying an approved change. Two people pressing at once start one run."""
+    """Starts applying an approved change. Two people pressing at once start one run.
+
+    Raises StalePlan where approvals count no more, or where it would be tested or guarded otherwise than was approved;
+    the change then waits for approval again, or for another plan.
+    """
     require(user, change.cluster.team, Role.OPERATOR)
     with transaction.atomic():
         change = _locked(change)
         cluster = Cluster.objects.select_for_update().get(pk=change.cluster_id)
-        excuse = _excused(user, change)
-        _refuse_unready(change, cluster, excuse)
-        if not states.move(change, C.APPROVED, C.APPLYING, user=user):
-            raise Refused("Somebody else was first: look at the change again.")
-        states.move(cluster, cluster.state, Cluster.State.APPLYING, user=user, state_at=database.now())
-        return _start(user, change, cluster)
+        lost = _approvals_lost(change)
+        if not lost:
+            return _begin(user, change, cluster)
+    # Raised outside: that the change waits again is kept.
+    raise StalePlan(lost)
+
+
+def _begin(user: User, change: ChangeRequest, cluster: Cluster) -> Run:
+    excuse = "" if approvals.enough(change) else _excused(user, change)
+    _refuse_unready(change, cluster, excuse)
+    if not states.move(change, C.APPROVED, C.APPLYING, user=user, reason=excuse):
+        raise Refused("Somebody else was first: look at the change again.")
+    states.move(cluster, cluster.state, Cluster.State.APPLYING, user=user, state_at=database.now())
+    return _start(user, change, cluster, exemption=excuse)
 
 
 def dry_run(*, user: User, change: ChangeRequest) -> Run:
@@ -81,37 +102,79 @@ def dry_run(*, user: User, change: ChangeRequest) -> Run:
     require(user, change.cluster.team, Role.OPERATOR)
     with transaction.atomic():
         change = _locked(change)
+        if change.kind == ChangeRequest.Kind.POLICY:
+            raise Refused("There is nothing to try: it sets a schedule, and touches no router.")
         if change.state not in (C.PROPOSED, C.APPROVED):
             raise Refused(f"A dry run needs a plan that waits; this change is: {change.get_state_display()}.")
         return _start(user, change, change.cluster, dry=True)
 
 
-def _start(user: User, change: ChangeRequest, cluster: Cluster, *, dry: bool = False) -> Run:
+def _approved(user: User, change: ChangeRequest, reason: str) -> None:
+    """Enough people approved the present plan. What needs no router takes effect with that."""
+    if change.state == C.APPROVED:
+        states.left(change, C.APPROVED, C.APPROVED, user=user, reason=reason or "Approved again.")
+    else:
+        states.move(change, C.PROPOSED, C.APPROVED, user=user, reason=reason)
+    if change.kind == ChangeRequest.Kind.POLICY:
+        policies.take_effect(change, user)
+
+
+def _approvals_lost(change: ChangeRequest) -> str:
+    """An approved change whose approvals count no more waits for approval again: why, as a sentence; '' for others."""
+    if change.state != C.APPROVED or approvals.enough(change) or approvals.excuse(change):
+        return ""
+    text = (
+        f"{approvals.counted(change)} of {approvals.needed(change)} approvals count now"
+        f"{approvals.lost(change)}: the change waits for approval again."
+    )
+    states.move(change, C.APPROVED, C.PROPOSED, reason=text)
+    _tell(change)
+    return text[0].upper() + text[1:]
+
+
+def _refuse_command_line() -> None:
+    if origin.present() and not settings.CLI_APPROVALS:
+        raise Refused(
+            "Approving by the command line is switched off on this site (LBFTP_CLI_APPROVALS): approve on the page of "
+            "the change, signed in."
+        )
+
+
+def _start(user: User, change: ChangeRequest, cluster: Cluster, *, dry: bool = False, exemption: str = "") -> Run:
     kind = Run.Kind.APPLY if change.kind == ChangeRequest.Kind.REVISION else Run.Kind(change.kind)
     revision = change.revision
     return runs.start(
-        kind=kind, team=cluster.team, user=user, cluster=cluster, change=change, revision=revision, dry=dry
+        kind=kind,
+        team=cluster.team,
+        user=user,
+        cluster=cluster,
+        change=change,
+        revision=revision,
+        dry=dry,
+        exemption=exemption,
     )
 
 
 def _excused(user: User, change: ChangeRequest) -> str:
     """Why nobody else has to approve this change, '' if somebody has to. A plan that waits is approved by that."""
     excuse = approvals.excuse(change)
-    if excuse and change.state == C.PROPOSED and not approvals.enough(change):
+    if excuse and change.state == C.PROPOSED:
         states.move(change, C.PROPOSED, C.APPROVED, user=user, reason=excuse)
     return excuse
 
 
 def _refuse_unready(change: ChangeRequest, cluster: Cluster, excuse: str) -> None:
     if change.state != C.APPROVED:
-        raise Refused(f"Only an approved change can be applied; this one is: {change.get_state_display()}.")
-    if text := rules.outdated(change):
+        late = approvals.late_excuse(change)
+        text = f"Only an approved change can be applied; this one is: {change.get_state_display()}. {late}"
+        raise Refused(text.strip())
+    if change.kind == ChangeRequest.Kind.POLICY:
+        raise Refused("There is nothing to apply: it takes effect when it is approved.")
+    if text := terms.outdated(change) or rules.outdated(change):
         raise StalePlan(text)
     rests.refuse_resting(change)
     if not excuse and not approvals.enough(change):
-        raise StalePlan(
-            f"The present plan has {approvals.counted(change)} of {approvals.needed(change)} approvals: plan it again."
-        )
+        raise StalePlan("Approvals of the present plan are missing: have it approved.")
     if cluster.state == Cluster.State.APPLYING:
         raise Refused(f"Another change of {cluster.name} is being applied: wait for its end.")
 

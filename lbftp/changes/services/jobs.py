@@ -41,7 +41,7 @@ def job_for(run: Run) -> Job:
         spec=spec,
         previous=from_json(run.cluster.applied.spec) if run.cluster.applied else None,
         applied_number=run.cluster.applied.number if run.cluster.applied else 0,
-        approved_digest=run.change.plan_digest if run.change and run.kind != Run.Kind.PLAN else "",
+        approved_digest=_approved_digest(run),
         routers=accesses(run.team, names),
         probes=_probes(run.cluster),
         others=tuple(other_specs(run.team, names, but=run.cluster)),
@@ -60,6 +60,14 @@ def job_for(run: Run) -> Job:
 def access_to(host: SshHost) -> Access:
     """How to log in to a machine, outside a run: for looks only."""
     return _access(host)
+
+
+def _approved_digest(run: Run) -> str:
+    """The digest of the steps that people approved; '' for a run that carries out none."""
+    if run.change is None or run.kind == Run.Kind.PLAN:
+        return ""
+
+    return str((run.change.plan or {}).get("digest", ""))
 
 
 def _spec(run: Run, cluster: Cluster) -> ClusterSpec:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from lbftp import database
-from lbftp.changes import approvals, states
+from lbftp.changes import approvals, states, terms
 from lbftp.changes.errors import problem
 from lbftp.changes.models import ChangeRequest, Run, Transition
 from lbftp.changes.services import claims
@@ -36,7 +36,8 @@ def store_plan(
     """The plan of a PLAN run: on its change request, or in the run's result if nobody proposed it."""
     with transaction.atomic():
         run = claims.holding(run_id, fence)
-        _keep(run, {"plan": told_plan(plan), "plan_digest": digest, "problems": told(list(problems))})
+        kept = {"plan": told_plan(plan), "plan_digest": digest, "problems": told(list(problems))}
+        _keep(run, kept, frozen=True)
 
 
 def refuse_plan(*, run_id: int, fence: int, problems: Sequence[dict[str, Any]]) -> None:
@@ -57,8 +58,8 @@ def mark_stale(*, run_id: int, fence: int, plan: dict[str, Any], digest: str, re
             _keep(run, {"plan": told_plan(plan), "plan_digest": digest, "stale": True})
             return
         change = _change(run)
-        states.move(change, C.APPLYING, C.STALE, reason=reason, plan=told_plan(plan), plan_digest=digest)
-        _restore_state(change.cluster, reason)
+        states.move(change, C.APPLYING, C.STALE, reason=reason, plan=told_plan(plan), **_covered(change, digest))
+        restore_state(change.cluster, reason)
 
 
 def end(run: Run, state: str, outcome: str, result: dict[str, Any]) -> None:
@@ -81,11 +82,21 @@ def end(run: Run, state: str, outcome: str, result: dict[str, Any]) -> None:
     transaction.on_commit(partial(publish.fleet_hint, run.team_id))
 
 
-def _keep(run: Run, plan: dict[str, Any]) -> None:
+def _keep(run: Run, plan: dict[str, Any], *, frozen: bool = False) -> None:
+    """`frozen`: there is a plan, and what it is approved with is kept beside it."""
     if run.change is None or run.dry:
         Run.objects.filter(pk=run.pk).update(result={**run.result, **plan})
-    else:
-        ChangeRequest.objects.filter(pk=run.change.pk, state=C.PLANNING).update(**plan)
+        return
+
+    if frozen:
+        plan |= _covered(run.change, plan["plan_digest"])
+    ChangeRequest.objects.filter(pk=run.change.pk, state=C.PLANNING).update(**plan)
+
+
+def _covered(change: ChangeRequest, digest: str) -> dict[str, Any]:
+    """The columns that say what an approval covers, for a plan with `digest`."""
+    frozen = terms.freeze(change)
+    return {"terms": frozen, "plan_digest": terms.digest(digest, frozen)}
 
 
 def _nothing(run: Run) -> None:
@@ -105,9 +116,11 @@ def _after_plan(run: Run) -> None:
 
 
 def _approve_again(change: ChangeRequest) -> None:
-    """Planned again or cancelled, and it is the very plan that was approved: the approvals cover it still."""
+    """Planned again or cancelled, and it is the very plan that was approved: the approvals cover it still. Not after an
+    apply that failed: it used them up."""
     if approvals.enough(change):
-        states.move(change, C.PROPOSED, C.APPROVED, reason="The plan is the one that was approved before.")
+        names = " and ".join(str(approval.user) for approval in approvals.counting(change))
+        states.move(change, C.PROPOSED, C.APPROVED, reason=f"It is the very plan that {names} approved.")
 
 
 def _after_apply(run: Run) -> None:
@@ -119,6 +132,7 @@ def _after_apply(run: Run) -> None:
         _after_servers(run, change)
     elif run.state == R.SUCCEEDED:
         states.move(change, C.APPLYING, C.APPLIED, user=run.started_by, reason=run.outcome)
+        _after_approved(run, change)
         if change.kind == ChangeRequest.Kind.REVISION:
             drains.follow(change, run.started_by)
             Cluster.objects.filter(pk=change.cluster_id).update(applied=change.revision_id)
@@ -130,9 +144,10 @@ def _after_apply(run: Run) -> None:
     elif run.state == R.CANCELLED:
         states.move(change, C.APPLYING, C.PROPOSED, user=run.cancelled_by, reason=run.outcome)
         _approve_again(change)
-        _restore_state(change.cluster, run.outcome)
+        restore_state(change.cluster, run.outcome)
     else:
         states.move(change, C.APPLYING, C.FAILED, user=run.started_by, reason=run.outcome)
+        _use_up(change, run)
         _see(change.cluster, S.FAILED, run)
 
 
@@ -144,7 +159,22 @@ def _after_servers(run: Run, change: ChangeRequest) -> None:
     else:
         new = C.APPLIED if run.state == R.SUCCEEDED else C.FAILED
         states.move(change, C.APPLYING, new, user=run.started_by, reason=run.outcome)
-    _restore_state(change.cluster, run.outcome)
+        if new == C.FAILED:
+            _use_up(change, run)
+        else:
+            _after_approved(run, change)
+    restore_state(change.cluster, run.outcome)
+
+
+def _after_approved(run: Run, change: ChangeRequest) -> None:
+    """Applied as it was approved by others: how it was tested and guarded is nobody's own doing any more."""
+    if not run.exemption:
+        terms.covered(change)
+
+
+def _use_up(change: ChangeRequest, run: Run) -> None:
+    """What was approved was tried and failed: whoever has it tried again asks people again."""
+    change.approvals.filter(used_at=None).update(used_by=run, used_at=database.now())
 
 
 def _after_check(run: Run) -> None:
@@ -174,7 +204,7 @@ def _see(cluster: Cluster, state: str, run: Run) -> None:
         states.move(cluster, cluster.state, state, user=run.started_by, reason=run.outcome, **columns)
 
 
-def _restore_state(cluster: Cluster, reason: str) -> None:
+def restore_state(cluster: Cluster, reason: str) -> None:
     """Back to what the cluster was before the apply that did nothing."""
     moves = Transition.objects.filter(subject="cluster", subject_id=cluster.pk, new=S.APPLYING)
     # Rows from a state to itself are settings that were changed meanwhile.

@@ -10,7 +10,7 @@ from django.db.models import Max
 
 from lbftp.accounts.models import Role
 from lbftp.accounts.services import require
-from lbftp.changes import states
+from lbftp.changes import origin, states
 from lbftp.changes.errors import Invalid, Refused
 from lbftp.changes.models import ChangeRequest, Run
 from lbftp.changes.services import runs
@@ -24,12 +24,12 @@ def propose(*, user: User, cluster: Cluster, title: str, reason: str) -> ChangeR
 
     Raises Invalid with every problem if the draft has errors, Refused without the role operator.
     """
-    title = _words(user, cluster, title, reason)
+    title = checked_title(user, cluster, title, reason)
     with transaction.atomic():
         # The row lock gives two proposers different numbers, and each the draft as it is stored.
         cluster = Cluster.objects.select_for_update().get(pk=cluster.pk)
         refuse_errors(cluster)
-        change = ChangeRequest.objects.create(
+        change = created(
             cluster=cluster, revision=_revision(user, cluster, reason), author=user, title=title, reason=reason
         )
         _plan(user, change)
@@ -45,10 +45,10 @@ def propose_kind(  # noqa: PLR0913 - the columns of the row
     `params` were checked by the caller. Raises Invalid for title and reason, Refused without the role operator, and
     where nothing is applied.
     """
-    title = _words(user, cluster, title, reason)
+    title = checked_title(user, cluster, title, reason)
     with transaction.atomic():
         cluster = Cluster.objects.select_for_update(of=("self",)).select_related("applied").get(pk=cluster.pk)
-        change = ChangeRequest.objects.create(
+        change = created(
             cluster=cluster,
             kind=kind,
             params=params,
@@ -67,14 +67,18 @@ def propose_spec(  # noqa: PLR0913 - the columns of the row
     """A change to a spec that was not made from the draft, and the run that plans it. `user` alone made the spec;
     what is unfinished in the draft has no part in it. To be called with the cluster's row locked.
     """
-    title = _words(user, cluster, title, reason)
+    title = checked_title(user, cluster, title, reason)
     revision = _frozen(user, cluster, spec, reason)
     revision.editors.set([user])
-    change = ChangeRequest.objects.create(
-        cluster=cluster, params=params, revision=revision, author=user, title=title, reason=reason
-    )
+    change = created(cluster=cluster, params=params, revision=revision, author=user, title=title, reason=reason)
     _plan(user, change)
     return change
+
+
+def created(**columns: Any) -> ChangeRequest:
+    """The row. How many approvals it needs is what its cluster, whose row is held, asks for now."""
+    needed = max(1, columns["cluster"].approvals_required)
+    return ChangeRequest.objects.create(approvals_needed=needed, origin=origin.present(), **columns)
 
 
 def applied(cluster: Cluster) -> Revision:
@@ -84,7 +88,7 @@ def applied(cluster: Cluster) -> Revision:
     return cluster.applied
 
 
-def _words(user: User, cluster: Cluster, title: str, reason: str) -> str:
+def checked_title(user: User, cluster: Cluster, title: str, reason: str) -> str:
     """The title as it is kept, once both are found good and the user may propose."""
     require(user, cluster.team, Role.OPERATOR)
     title = title.strip()
@@ -100,9 +104,11 @@ def replan(*, user: User, change: ChangeRequest) -> Run:
     require(user, change.cluster.team, Role.OPERATOR)
     with transaction.atomic():
         change = ChangeRequest.objects.select_for_update().select_related("cluster__team").get(pk=change.pk)
+        if change.kind == ChangeRequest.Kind.POLICY:
+            raise Refused("A schedule has no plan of routers: withdraw it, and set it again.")
         old, new = change.state, ChangeRequest.State.PLANNING
         if not states.may_move(change, new) or not states.move(
-            change, old, new, user=user, reason="plan again", plan=None, plan_digest="", problems=[]
+            change, old, new, user=user, reason="plan again", plan=None, plan_digest="", terms=[], problems=[]
         ):
             raise Refused(f"This change cannot be planned again; it is: {change.get_state_display()}.")
         return _plan(user, change)

@@ -13,10 +13,10 @@ from django.db import transaction
 
 from lbftp import database, dispatch
 from lbftp.accounts.models import Team
-from lbftp.changes import states
-from lbftp.changes.errors import ServiceError
+from lbftp.changes import origin, states
+from lbftp.changes.errors import LostClaim, ServiceError
 from lbftp.changes.models import ChangeRequest, Run
-from lbftp.changes.services import claims, leases, outcomes
+from lbftp.changes.services import beginning, claims, leases, outcomes
 from lbftp.changes.services.events import append, record
 from lbftp.changes.services.jobs import job_for
 from lbftp.changes.services.leases import holders, release_leases, take_leases
@@ -53,6 +53,7 @@ def start(  # noqa: PLR0913 - the columns of the row
     reapply: bool = False,
     dry: bool = False,
     router_ids: Sequence[int] = (),
+    exemption: str = "",
 ) -> Run:
     """A new run, sent to a worker once the transaction commits. If sending fails, the sweep sends it later."""
     run = Run.objects.create(
@@ -67,6 +68,8 @@ def start(  # noqa: PLR0913 - the columns of the row
         reapply=reapply,
         dry=dry,
         router_ids=list(router_ids),
+        origin=origin.present(),
+        exemption=exemption[:300],
     )
     transaction.on_commit(partial(send, run.pk))
     transaction.on_commit(partial(publish.fleet_hint, team.pk))
@@ -92,6 +95,8 @@ def claim(*, run_id: int, worker: str) -> Job | None:
         run = _claimed(run_id, worker)
         if run is None:
             return None
+        if beginning.stopped(run):
+            return None
         try:
             return job_for(run)
         except (ServiceError, SpecError, ImproperlyConfigured) as error:
@@ -101,9 +106,13 @@ def claim(*, run_id: int, worker: str) -> Job | None:
 
 
 def job_again(*, run_id: int, fence: int) -> Job:
-    """The job of a claimed run as of now: what others did meanwhile is in it. Raises LostClaim, Refused, SpecError."""
+    """The job of a claimed run as of now: what others did meanwhile is in it. Raises LostClaim, Refused, SpecError;
+    LostClaim as well for a run that nobody may begin any more, which is ended by that."""
     with transaction.atomic():
-        return job_for(claims.holding(run_id, fence))
+        run = claims.holding(run_id, fence)
+        if not beginning.stopped(run):
+            return job_for(run)
+    raise LostClaim(f"run {run_id} may not begin any more")
 
 
 def _claimed(run_id: int, worker: str) -> Run | None:

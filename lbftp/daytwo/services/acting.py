@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from lbftp import database
 from lbftp.accounts.models import Role
 from lbftp.accounts.services import require
 from lbftp.changes import states
@@ -80,10 +81,11 @@ def allow_operators(*, user: User, cluster: Cluster, alone: bool) -> None:
         row = Cluster.objects.select_for_update().get(pk=cluster.pk)
         if row.operators_alone == alone:
             return
-        Cluster.objects.filter(pk=row.pk).update(operators_alone=alone)
+        since = database.now() if alone else None
+        Cluster.objects.filter(pk=row.pk).update(operators_alone=alone, operators_alone_since=since)
         text = "Operators may do day-two changes alone." if alone else "Day-two changes need approval again."
         states.left(row, row.state, row.state, user=user, reason=text)
-    cluster.operators_alone = alone
+    cluster.operators_alone, cluster.operators_alone_since = alone, since
 
 
 def _act(user: User, cluster: Cluster, action: Action, reason: str) -> ChangeRequest:

@@ -32,11 +32,31 @@ def action_of(change: ChangeRequest) -> Action | None:
 def excuse(change: ChangeRequest) -> str:
     """Why this change needs nobody beside its author, as a sentence; '' if it does: the cluster allows that to
     operators, and the change is exactly one action."""
-    if marked(change) is None or not change.cluster.operators_alone or outdated(change):
+    if not _allowed(change) or _too_new(change) or outdated(change):
         return ""
     if action_of(change) is None or not access.has_role(change.author, change.cluster.team, Role.OPERATOR):
         return ""
     return f"Day-two change: operators of {change.cluster} may do these alone."
+
+
+def late(change: ChangeRequest) -> str:
+    """Why it needs approval although operators may do day-two changes alone, as a sentence; '' if that is not why."""
+    if not _allowed(change) or not _too_new(change):
+        return ""
+    return (
+        f"Operators of {change.cluster} may do day-two changes alone only since after this was asked for: "
+        "have it approved, or withdraw it and ask for it anew."
+    )
+
+
+def _allowed(change: ChangeRequest) -> bool:
+    return marked(change) is not None and change.cluster.operators_alone
+
+
+def _too_new(change: ChangeRequest) -> bool:
+    """Whoever allows it lets through what is asked for from then on, nothing that waits already."""
+    since = change.cluster.operators_alone_since
+    return since is not None and since >= change.created_at
 
 
 def outdated(change: ChangeRequest) -> str:

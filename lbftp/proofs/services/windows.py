@@ -41,14 +41,16 @@ def set_window(  # noqa: PLR0913 - the form's fields
     require(user, cluster.team, Role.ADMIN)
     cron = " ".join(cron.split())
     _check(cron, minutes, time_zone)
-    values = {"cron": cron, "minutes": minutes, "time_zone": time_zone, "enabled": enabled}
+    values: dict[str, Any] = {"cron": cron, "minutes": minutes, "time_zone": time_zone, "enabled": enabled}
     with transaction.atomic():
         row = Cluster.objects.select_for_update().get(pk=cluster.pk)
         before = window_of(row)
         thing, stored = _thing(row), stored_values(before)
         editing.refuse_unseen(thing, seen=seen, stored=stored, wanted=values)
+        if stored != values:
+            values["set_at"] = database.now()
         window = Window.objects.update_or_create(cluster=row, defaults=values)[0]
-        if before is None or _words(before) != _words(window):
+        if "set_at" in values:
             was = f" Before: {_words(before)}." if before else ""
             states.left(
                 row,
@@ -101,14 +103,38 @@ def opens_next(window: Window | None, now: datetime) -> datetime | None:
 
 def excuse(change: ChangeRequest, now: datetime | None = None) -> str:
     """Why a change needs nobody's approval just now, as a sentence; '' if it does."""
-    if change.kind == ChangeRequest.Kind.MAINTENANCE and not change.params.get("out"):
+    if brings_back(change):
         return "Bringing a router back needs no other's approval."
     if change.kind not in COVERED:
         return ""
-    until = open_until(window_of(change.cluster), now or database.now())
-    if until is None:
+    window = window_of(change.cluster)
+    until = open_until(window, now or database.now())
+    if until is None or _too_new(window, change):
         return ""
     return f"The maintenance window of {change.cluster} is open until {until:%H:%M} ({until.tzname()})."
+
+
+def brings_back(change: ChangeRequest) -> bool:
+    """Whether the change ends a router's maintenance."""
+    return change.kind == ChangeRequest.Kind.MAINTENANCE and not change.params.get("out")
+
+
+def late(change: ChangeRequest, now: datetime | None = None) -> str:
+    """Why the window that is open does not stand in for an approval of this change, as a sentence; '' if none is open,
+    or it does."""
+    covered = change.kind in COVERED and not brings_back(change)
+    window = window_of(change.cluster) if covered else None
+    if open_until(window, now or database.now()) is None or not _too_new(window, change):
+        return ""
+    return (
+        f"The maintenance window of {change.cluster} was set after this change was proposed, so it does not stand in "
+        "for an approval: have it approved, or propose it anew."
+    )
+
+
+def _too_new(window: Window | None, change: ChangeRequest) -> bool:
+    """Whoever sets a window lets through what is proposed from then on, nothing that waits already."""
+    return window is not None and window.set_at is not None and window.set_at >= change.created_at
 
 
 def _check(cron: str, minutes: int, time_zone: str) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from lbftp.cli import arguments
+from lbftp.changes import origin
+from lbftp.cli import account, arguments
 from lbftp.cli.ask import Ask
 from lbftp.cli.exits import exit_status
 
@@ -20,5 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         ask = Ask(options, self.stdout, self.stderr)
-        if status := exit_status(options["act"], ask):
+        with origin.acting(account.words()):
+            status = exit_status(options["act"], ask)
+        if status:
             sys.exit(status)
