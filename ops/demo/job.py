@@ -213,7 +213,8 @@ def drift_and_compliance(job: Job) -> None:
 
 
 def _schedule(job: Job) -> None:
-    policy = compliance.set_policy(
+    """Re-applying by schedule changes routers without asking anybody, so bob approves it first."""
+    change = compliance.set_policy(
         user=job.people.alice,
         cluster=job.cluster,
         cron="*/15 * * * *",
@@ -221,6 +222,11 @@ def _schedule(job: Job) -> None:
         action=Policy.Action.REAPPLY,
         enabled=True,
     )
+    waits = isinstance(change, ChangeRequest) and not Policy.objects.filter(cluster=job.cluster).exists()
+    job.report.require(waits, "a schedule that re-applies waits for approval", "it was in force at once")
+    if isinstance(change, ChangeRequest):
+        decisions.approve(user=job.people.bob, change=change, plan_digest=change.plan_digest)
+    policy = Policy.objects.get(cluster=job.cluster)
     job.report.expect(policy.next_due is not None, f"compliance scheduled: {compliance.in_words(policy.cron)}")
 
 

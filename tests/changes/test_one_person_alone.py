@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
-from lbftp.accounts.models import Membership, Role
+from lbftp.accounts.models import Account, Membership, Role
 from lbftp.accounts.services import set_role
-from lbftp.changes import services
+from lbftp.changes import approvals, services
 from lbftp.changes.errors import Refused, ServiceError
 from lbftp.changes.models import Approval, ChangeRequest, Run
 from lbftp.changes.services import runs
@@ -82,6 +83,26 @@ def test_taken_out_and_added_again_is_new(world: World) -> None:
     Membership.objects.create(team=world.team, user=world.bob, role=Role.OPERATOR)
     with pytest.raises(Refused, match="after this was proposed"):
         approve(world.bob, change)
+
+
+def test_whose_password_somebody_else_knows_approves_nothing(world: World) -> None:
+    Account.objects.create(user=world.bob, must_change=True)
+    change = proposed(world)
+    with pytest.raises(Refused, match="Set a password of your own first"):
+        approve(world.bob, change)
+    assert change not in approvals.waiting_for(world.bob)
+
+
+def test_a_new_way_to_sign_in_from_somebody_else_counts_like_a_new_person(world: World) -> None:
+    account = Account.objects.create(user=world.bob)
+    change = proposed(world)
+    approve(world.bob, change)
+    Account.objects.filter(pk=account.pk).update(credentials_since=timezone.now())
+    with pytest.raises(ServiceError, match=r"bob got a new way to sign in from somebody else on "):
+        apply(world.alice, change)
+    with pytest.raises(Refused, match="new way to sign in"):
+        approve(world.bob, change)
+    assert change not in approvals.waiting_for(world.bob)
 
 
 # People who are there no more.

@@ -24,10 +24,13 @@ def test_a_server_is_drained_and_brought_back(world: World) -> None:
     with working(does):
         # Somebody else has to approve until an administrator lets operators do it alone.
         assert cli("drain", "web", "ftp1", "--start", *bob).status == 3
+        waiting = ChangeRequest.objects.latest("pk")
         assert cli("rotation", "web", "--operators-alone", *bob).status == 3
         assert cli("rotation", "web", "--operators-alone", "--user", "alice").status == 0
-        change = ChangeRequest.objects.latest("pk")
-        assert cli("apply", str(change.pk), *bob).status == 0
+        # What waited before that does so still.
+        assert cli("apply", str(waiting.pk), *bob).status == 3
+        assert cli("reject", str(waiting.pk), "--reason", "Asked for anew", *bob).status == 0
+        assert cli("drain", "web", "ftp1", "--start", *bob).status == 0
         Drain.objects.update(sessions_left=2, transfers_left=0, clients_left=1)
         answer = cli("rotation", "web", "--json")
         (ftp1, _ftp2) = answer.json["servers"]

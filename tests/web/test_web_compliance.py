@@ -7,6 +7,8 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 
+from lbftp.changes import services
+from lbftp.changes.models import ChangeRequest
 from lbftp.changes.services import comply
 from lbftp.compliance.models import Occurrence, Policy
 from lbftp.compliance.page import standing
@@ -24,7 +26,14 @@ def _look(world: World, *findings: dict[str, Any]) -> None:
 def test_a_schedule_is_set_and_told_in_words(world: World, browse: As) -> None:
     url = reverse("compliance:cluster", args=[world.cluster.pk])
     typed = {"cron": "30 6 * * 1-5", "time_zone": "Europe/Berlin", "action": "reapply", "enabled": "on"}
-    assert browse(world.bob).post(url, typed)["Location"] == url
+    applied(world)
+    answer = browse(world.bob).post(url, typed)
+    change = ChangeRequest.objects.latest("pk")
+    assert answer["Location"] == reverse("changes:change", args=[change.pk])
+    assert change.title in browse(world.victor).get(url).content.decode()
+    covers = browse(world.carol).get(answer["Location"]).content.decode()
+    assert "without asking anybody" in covers
+    services.approve(user=world.carol, change=change, plan_digest=change.plan_digest)
     page = browse(world.victor).get(url).content.decode()
     assert "At 06:30 AM, Monday through Friday" in page
     assert len(re.findall(r"<li>\w{3} \d+ \w{3}, 06:30 CES?T</li>", page)) == 5

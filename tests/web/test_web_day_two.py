@@ -47,7 +47,10 @@ def test_a_button_asks_for_the_change_and_shows_it(running: World, browse: As) -
     assert change.title == "Drain ftp1"
     planned(change.runs.get())
     assert 'id="apply"' not in text(browse(running.bob).get(page.headers["Location"]))
+    services.reject(user=running.bob, change=change, reason="Asked for anew")
     browse(running.alice).post(url(running, "alone"), {"alone": "on"})
+    page = browse(running.bob).post(url(running, "drain"), {"server": "ftp1"})
+    planned(ChangeRequest.objects.latest("pk").runs.get())
     shown = text(browse(running.bob).get(page.headers["Location"]))
     assert 'id="apply"' in shown
     assert "operators of web may do these alone" in shown
@@ -114,7 +117,9 @@ def test_what_operators_may_do_alone_does_not_wait_for_approval(running: World, 
     change = acting.drain(user=running.bob, cluster=running.cluster, server="ftp1")
     planned(change.runs.get())
     assert "Drain ftp1</a>: waiting for approval" in text(browse(running.bob).get(url(running)))
+    services.reject(user=running.bob, change=change, reason="Asked for anew")
     acting.allow_operators(user=running.alice, cluster=running.cluster, alone=True)
+    planned(acting.drain(user=running.bob, cluster=running.cluster, server="ftp1").runs.get())
     page = text(browse(running.bob).get(url(running)))
     assert "Drain ftp1</a>: planned, an operator may apply it" in page
     assert "operators of web may do these alone" in page

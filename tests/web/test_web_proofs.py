@@ -85,8 +85,12 @@ def test_nothing_can_be_proposed_before_something_is_applied(world: World, brows
 
 
 def test_in_the_window_the_page_offers_to_start(ready: World, browse: As) -> None:
-    change = proposed(browse, ready, "restart", foreign="refuse")
+    early = proposed(browse, ready, "restart", foreign="refuse")
     assert browse(ready.alice).post(at("window", ready), ALWAYS)["Location"] == at("cluster", ready)
+    page = shown(browse, ready, reverse("changes:change", args=[early.pk]))
+    assert "was set after this change was proposed" in page
+    assert "Start now" not in page
+    change = proposed(browse, ready, "restart", foreign="refuse")
     url = reverse("changes:change", args=[change.pk])
     page = shown(browse, ready, url)
     assert "Start now" in page

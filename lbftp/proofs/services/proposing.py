@@ -50,8 +50,8 @@ def failover(*, user: User, cluster: Cluster, title: str = "", reason: str = "")
     account = cluster.probe_account
     if not cluster.probe_hosts.exists() or account is None:
         raise Refused(f"{cluster} has no probe host or no FTP account: nobody would make sessions meanwhile.")
-    if reason := account.blocking_reason(account.Purpose.FTP):
-        raise Refused(f"{reason} Choose an FTP account in the form of {cluster} first.")
+    if blocked := account.blocking_reason(account.Purpose.FTP):
+        raise Refused(f"{blocked} Choose an FTP account in the form of {cluster} first.")
     return _propose(user, cluster, "failover", {}, title or f"Failover proof of {cluster}", reason)
 
 
