@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
+
+from lbftp import database
 
 
 class Role(models.TextChoices):
@@ -33,8 +34,8 @@ class Membership(models.Model):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
-    joined_at = models.DateTimeField(default=timezone.now)
-    role_since = models.DateTimeField(default=timezone.now)
+    joined_at = models.DateTimeField(default=database.now)
+    role_since = models.DateTimeField(default=database.now)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["team", "user"], name="one_membership_per_team_and_user")]

@@ -213,6 +213,7 @@ def test_a_dry_run_stops_no_schedule(world: World) -> None:
         user=world.bob, cluster=change.cluster, cron="* * * * *", time_zone="UTC", action="report", enabled=True
     )
     services.dry_run(user=world.bob, change=proposed(world))
+    assert isinstance(policy, Policy)
     assert policy.next_due is not None
     assert [run.kind for run in compliance.claim_due(now=policy.next_due)] == ["comply"]
     assert Occurrence.objects.get().state == Occurrence.State.STARTED

@@ -58,6 +58,7 @@ def test_missed_and_skipped_times_are_shown(world: World, browse: As) -> None:
     policy = set_policy(
         user=world.bob, cluster=world.cluster, cron="*/5 * * * *", time_zone="UTC", action="report", enabled=False
     )
+    assert isinstance(policy, Policy)
     now = timezone.now()
     Occurrence.objects.create(policy=policy, due=now, state="missed", reason="No tick came.")
     Occurrence.objects.create(policy=policy, due=now - timedelta(minutes=5), state="skipped", reason="Run 7 went on.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import django.utils.timezone
+import lbftp.database
 from django.db import migrations, models
 from django.db.models import OuterRef, Subquery
 
@@ -25,12 +25,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="membership",
             name="joined_at",
-            field=models.DateTimeField(default=django.utils.timezone.now),
+            field=models.DateTimeField(default=lbftp.database.now),
         ),
         migrations.AddField(
             model_name="membership",
             name="role_since",
-            field=models.DateTimeField(default=django.utils.timezone.now),
+            field=models.DateTimeField(default=lbftp.database.now),
         ),
         migrations.RunPython(since_they_joined, migrations.RunPython.noop),
     ]
