@@ -12,7 +12,7 @@ from django.utils import timezone
 from lbftp.accounts.models import Account, Membership, Role
 from lbftp.accounts.services import set_role
 from lbftp.changes import approvals, services
-from lbftp.changes.errors import Refused, ServiceError
+from lbftp.changes.errors import LostClaim, Refused, ServiceError
 from lbftp.changes.models import Approval, ChangeRequest, Run
 from lbftp.changes.services import runs
 from lbftp.clusters.models import Cluster
@@ -159,7 +159,7 @@ def test_the_worker_asks_again_after_it_waited_for_the_routers(world: World) -> 
     change = approved(world)
     job = worlds.claimed(apply(world.alice, change))
     removed(world)
-    with pytest.raises(runs.LostClaim):
+    with pytest.raises(LostClaim):
         runs.job_again(run_id=job.run_id, fence=job.fence)
     assert now(change).state == C.PROPOSED
     assert Run.objects.get(pk=job.run_id).state == Run.State.FAILED
