@@ -41,16 +41,15 @@ def set_window(  # noqa: PLR0913 - the form's fields
     require(user, cluster.team, Role.ADMIN)
     cron = " ".join(cron.split())
     _check(cron, minutes, time_zone)
-    values: dict[str, Any] = {"cron": cron, "minutes": minutes, "time_zone": time_zone, "enabled": enabled}
+    values = {"cron": cron, "minutes": minutes, "time_zone": time_zone, "enabled": enabled}
     with transaction.atomic():
         row = Cluster.objects.select_for_update().get(pk=cluster.pk)
         before = window_of(row)
         thing, stored = _thing(row), stored_values(before)
         editing.refuse_unseen(thing, seen=seen, stored=stored, wanted=values)
-        if stored != values:
-            values["set_at"] = database.now()
-        window = Window.objects.update_or_create(cluster=row, defaults=values)[0]
-        if "set_at" in values:
+        changed = {"set_at": database.now()} if stored != values else {}
+        window = Window.objects.update_or_create(cluster=row, defaults={**values, **changed})[0]
+        if changed:
             was = f" Before: {_words(before)}." if before else ""
             states.left(
                 row,
