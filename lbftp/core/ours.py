@@ -17,6 +17,7 @@ What the folder of ours on a router holds (HOME):
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 HOME: Final = "/var/lib/lbftp"
@@ -70,6 +71,16 @@ OWNED: Final = "lbftp owns this"
 
 # What a health check gives as its password where no account is known: an address, as anonymous FTP asks (RFC 1635).
 ANONYMOUS_ADDRESS: Final = "lbftp@localhost"
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,199}")
+_LONGEST_NAME: Final = 100
+
+
+def checked_name(name: str, longest: int = _LONGEST_NAME) -> str:
+    """`name` of a manager, run, checkpoint or folder, which may stand in a program unquoted. ValueError for another."""
+    if len(name) > longest or not _NAME.fullmatch(name):
+        raise ValueError(f"{name[:40]!r} is not a name")
+    return name
 
 
 def restore_command(checkpoint: str) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lbftp.core import ours
 from lbftp.core.diff import diff, leftovers
+from lbftp.core.foreign_rules import unsaved_rules
 from lbftp.core.job import REVISION
 from lbftp.core.observe.iptables import Chain, Ruleset
 from lbftp.core.observe.observed import Observed
@@ -162,14 +162,7 @@ def _notes(observed: Observed) -> list[str]:
 
 
 def _unsaved(observed: Observed, family: Family) -> list[str]:
-    saved = {(t, c.name, r.tokens) for t, c, r in observed.saved_rules(family).rules()}
-    foreign = [
-        f"{table}: {rule.text}"
-        for table, chain, rule in observed.rules(family).rules()
-        if not chain.name.startswith(ours.CHAIN_PREFIX)
-        and not rule.target.startswith(ours.CHAIN_PREFIX)
-        and (table, chain.name, rule.tokens) not in saved
-    ]
+    foreign = [f"{place.table}: {place.rule.text}" for place in unsaved_rules(observed, family)]
     if not foreign:
         return []
     path = observed.facts.saved_path(family)

@@ -22,8 +22,6 @@ from lbftp.core.render.keepalived import grouped, path
 from lbftp.core.spec import FAMILIES, ClusterSpec, RouterSpec, Side
 
 _WILDCARD: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
-# EPSV and EPRT over IPv6 came to ip_vs_ftp with Linux 4.18 (read, not measured).
-_HELPER_V6: Final = (4, 18)
 _OPTIONS: Final = re.compile(r"^\s*options\s+ip_vs_ftp\b.*\bports=", re.MULTILINE)
 
 
@@ -133,14 +131,9 @@ def _helper(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:
             yield _problem(
                 observed, "FTP117", "control_ports", reason, "Take the line out: lbftp keeps them in its own file."
             )
-    if spec.vip6 is not None and _version(observed.facts.kernel) < _HELPER_V6:
+    if spec.vip6 is not None and not kernel.extended_helper(observed.facts.kernel):
         reason = f"Linux {observed.facts.kernel} has no FTP helper for IPv6."
         yield _problem(observed, "FTP118", "vip6", reason, "Use mode 'advertise', or a kernel from 4.18 on.")
-
-
-def _version(text: str) -> tuple[int, ...]:
-    found = re.match(r"([0-9]{1,4})\.([0-9]{1,4})", text)
-    return (int(found[1]), int(found[2])) if found else _HELPER_V6
 
 
 def _mark(spec: ClusterSpec, observed: Observed) -> Iterator[Problem]:

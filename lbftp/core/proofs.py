@@ -10,11 +10,12 @@ from typing import Any, Final
 
 from lbftp.core import ours
 from lbftp.core.findings import findings, master
+from lbftp.core.foreign_rules import foreign_rules, unsaved_rules
 from lbftp.core.observe.observed import Observed
 from lbftp.core.plan import Plan, RouterPlan
 from lbftp.core.problem import Problem
 from lbftp.core.render.desired import services
-from lbftp.core.spec import FAMILIES, ClusterSpec
+from lbftp.core.spec import FAMILIES, ClusterSpec, Family
 from lbftp.core.steps import Params, Step
 
 # What is done about rules that others only run, which a restart of the firewall unit loses.
@@ -40,13 +41,10 @@ def only_running(observed: Observed) -> list[str]:
     return [line for family in FAMILIES for line in _unsaved(observed, family)]
 
 
-def _unsaved(observed: Observed, family: Any) -> Iterator[str]:
-    saved = {(t, c.name, r.tokens) for t, c, r in observed.saved_rules(family).rules()}
+def _unsaved(observed: Observed, family: Family) -> Iterator[str]:
     version = " (IPv6)" if family == 6 else ""
-    for table, chain, rule in observed.rules(family).rules():
-        own = chain.name.startswith(ours.CHAIN_PREFIX) or rule.target.startswith(ours.CHAIN_PREFIX)
-        if not own and (table, chain.name, rule.tokens) not in saved:
-            yield f"{table}{version}: {chain.name} {rule.text}"
+    for table, chain, rule in unsaved_rules(observed, family):
+        yield f"{table}{version}: {chain.name} {rule.text}"
 
 
 def missing(before: Observed, now: Observed) -> list[str]:
@@ -54,9 +52,8 @@ def missing(before: Observed, now: Observed) -> list[str]:
     found = []
     for family in FAMILIES:
         here = {(t, c.name, r.tokens) for t, c, r in now.rules(family).rules()}
-        for table, chain, rule in before.rules(family).rules():
-            own = chain.name.startswith(ours.CHAIN_PREFIX) or rule.target.startswith(ours.CHAIN_PREFIX)
-            if not own and (table, chain.name, rule.tokens) not in here:
+        for table, chain, rule in foreign_rules(before.rules(family)):
+            if (table, chain.name, rule.tokens) not in here:
                 found.append(f"{table}{' (IPv6)' if family == 6 else ''}: {chain.name} {rule.text}")
     if before.firewall == "nftables" and before.nft is not None:
         tables = now.nft.tables if now.nft else {}

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lbftp.core.lint import FTP_IDLE_TIMEOUT, lint
+from lbftp.core.ftp.parts import FTP_IDLE_TIMEOUT
+from lbftp.core.lint import lint
 from lbftp.core.problem import Problem, errors
 from lbftp.core.spec import ClusterSpec, HealthCheck, PortRange, SorryServer
 from tests.core.cases import GUIDE, R1, R2, guide

@@ -13,7 +13,7 @@ HEADER: Final = (
     "# These lines come from lbftp: what the LVS routers need.",
     "# Cluster: {name} (on the command line: manage.py lbftp status {name})",
 )
-# vsftpd.conf(5): idle_session_timeout is 300 s by default.
+# vsftpd.conf(5): idle_session_timeout and data_connection_timeout are 300 s by default.
 FTP_IDLE_TIMEOUT: Final = 300
 
 # Words that an administrator replaces: lbftp knows no path on the FTP servers. `unfilled` finds them left in a file.

@@ -7,7 +7,6 @@ program `restore` that also a person may run.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -16,15 +15,16 @@ from lbftp.core.ftp.daemons import named
 from lbftp.core.ftp.editing import Edit
 from lbftp.core.ftp_keys import InstanceKeys, ServerKeys
 from lbftp.core.ftp_keys.plan import KEEP, LISTEN, judge_id, renew_id, texts, write_id
-from lbftp.core.ours import NEW_FILE, SERVERS, SERVERS_KEPT, SERVERS_LOCK, STEP_MARK
+from lbftp.core.ours import NEW_FILE, SERVERS, SERVERS_KEPT, SERVERS_LOCK, STEP_MARK, checked_name
 from lbftp.core.program.shell import PRELUDE, argv, program
 from lbftp.core.steps import sha256
 
 RESTORE: Final = "restore"
 LOCK: Final = "lock"
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,199}")
 # All waits of one program and of its way back; the machine's own `timeout` stops it later than that.
 SECONDS: Final = 600
+# Run, server and a part that is drawn by lot.
+_LONGEST_NAME: Final = 200
 
 _WORDS: Final = r"""
 # refused FILE WORDS: what a daemon said last goes with the words, unless that might show what stands in its files.
@@ -175,9 +175,7 @@ trap 'exit 4' TERM INT
 
 def _folder(name: str) -> str:
     """The folder, in which nothing has to be quoted. ValueError for a name that is none."""
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"{name[:40]!r} is not a name")
-    return f"{SERVERS}/{name}"
+    return f"{SERVERS}/{checked_name(name, longest=_LONGEST_NAME)}"
 
 
 def _locked() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,9 +12,9 @@ from lbftp.core.observe.ipvs import Service
 from lbftp.core.observe.keepalived.typed import Check, RealServer, VirtualServer
 from lbftp.core.ours import INCLUDE_DIR
 from lbftp.core.spec import FAMILIES, Family
+from lbftp.core.spec.values import HOST_NAME
 
 _V6: Final = {4: "", 6: "6"}
-_HOST_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 # keepalived.conf(5): a mark service is TCP and UDP alike, and we add none of these either.
 _SILENT: Final = frozenset({"protocol"})
 _IMPLICIT: Final = 990
@@ -182,7 +181,7 @@ def _servers(found: Found, listed: list[tuple[Family, RealServer]]) -> list[dict
 
 
 def _name(server: RealServer) -> str:
-    return server.name if _HOST_NAME.fullmatch(server.name) else ""
+    return server.name if HOST_NAME.fullmatch(server.name) else ""
 
 
 def _free(name: str, taken: dict[str, Any], shared: bool) -> str:

@@ -24,11 +24,11 @@ from lbftp.core.lint import (
     shared_servers,
     vrrp,
 )
-from lbftp.core.lint.rule import FTP_IDLE_TIMEOUT, PairRule, Rule
+from lbftp.core.lint.rule import PairRule, Rule
 from lbftp.core.problem import Problem
 from lbftp.core.spec import ClusterSpec
 
-__all__ = ["FTP_IDLE_TIMEOUT", "lint", "lint_others"]
+__all__ = ["lint", "lint_others"]
 
 _RULES: Final[tuple[Rule, ...]] = (
     *pair.RULES,

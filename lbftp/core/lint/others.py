@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from lbftp.core.lint.rule import MAX_HELPER_PORTS, PairRule, error, field_of, listed, warning
+from lbftp.core.lint.rule import PairRule, error, field_of, listed, warning
 from lbftp.core.lint.vrrp import grouped, internal_family, public_family
 from lbftp.core.problem import Problem
+from lbftp.core.render.kernel import MAX_PORTS
 from lbftp.core.spec import ClusterSpec, RouterSpec
 from lbftp.core.spec.values import Address
 
@@ -208,11 +209,11 @@ def helper_ports(spec: ClusterSpec, others: Sequence[ClusterSpec]) -> Iterator[P
     for router in spec.routers if spec.mode == "helper" else ():
         beside = [o for o in others if o.mode == "helper" and router.name in {r.name for r in o.routers}]
         union = sorted({p for cluster in (spec, *beside) for p in cluster.control_ports})
-        if len(union) > MAX_HELPER_PORTS:
+        if len(union) > MAX_PORTS:
             yield error(
                 "FTP048",
                 "control_ports",
-                f"The helper watches {MAX_HELPER_PORTS} ports at most, and the clusters of {router.name} want "
+                f"The helper watches {MAX_PORTS} ports at most, and the clusters of {router.name} want "
                 f"{len(union)} ({listed(union, 12)}).",
                 "Use the same control ports in several clusters; each has a VIP of its own.",
                 router.name,

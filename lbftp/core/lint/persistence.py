@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from lbftp.core.lint.rule import FTP_IDLE_TIMEOUT, Rule, be, error, info, listed, warning
+from lbftp.core.ftp.parts import FTP_IDLE_TIMEOUT
+from lbftp.core.lint.rule import Rule, be, error, info, listed, warning
 from lbftp.core.problem import Problem
 from lbftp.core.spec import ClusterSpec
 

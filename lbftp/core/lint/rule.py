@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
 
 from lbftp.core.problem import Problem
 from lbftp.core.spec import ClusterSpec, Family
@@ -12,11 +11,6 @@ from lbftp.core.spec import ClusterSpec, Family
 Rule = Callable[[ClusterSpec], Iterator[Problem]]
 # Judges the first cluster beside a second one that shares a router with it.
 PairRule = Callable[[ClusterSpec, ClusterSpec], Iterator[Problem]]
-
-# vsftpd.conf(5): idle_session_timeout and data_connection_timeout are 300 s by default.
-FTP_IDLE_TIMEOUT: Final = 300
-# ip_vs_ftp: IP_VS_APP_MAX_PORTS; `ports=` takes no more.
-MAX_HELPER_PORTS: Final = 8
 
 
 def error(code: str, field: str, reason: str, remedy: str, router: str = "") -> Problem:

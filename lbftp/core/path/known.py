@@ -31,11 +31,9 @@ from lbftp.core.path.rules import (
 from lbftp.core.path.servers import with_servers
 from lbftp.core.path.state import CONTROL, State, Texts
 from lbftp.core.promise import Client, data_port, data_ports, marked_data_ports
-from lbftp.core.render import iptables
+from lbftp.core.render import iptables, kernel
 from lbftp.core.spec import ClusterSpec, Family, Side
 
-# EPSV and EPRT came to ip_vs_ftp with commit d12e12299a69 (read, not measured).
-_EXTENDED: Final = (4, 18)
 _CHAINS: Final = ("INPUT", "FORWARD", "OUTPUT")
 
 
@@ -100,7 +98,7 @@ def state_from_observed(
         state,
         helper="ip_vs_ftp" in observed.modules,
         helper_ports=_helper_ports(observed),
-        helper_extended=_version(observed.facts.kernel) >= _EXTENDED,
+        helper_extended=kernel.extended_helper(observed.facts.kernel),
         vs_conntrack=observed.sysctls.get("net.ipv4.vs.conntrack") == "1",
         expire_quiescent=observed.sysctls.get("net.ipv4.vs.expire_quiescent_template") == "1",
         ip_forward=observed.sysctls.get(forward) == "1",
@@ -249,9 +247,3 @@ def _source_nat(lines: Sequence[Line], beside: Native, port: int) -> tuple[Liter
         if end is not None and end.target == "MASQUERADE":
             return "MASQUERADE", end.text, ""
     return "", "", ""
-
-
-def _version(text: str) -> tuple[int, ...]:
-    """(major, minor) of a kernel; a version that cannot be read counts as new."""
-    found = re.match(r"([0-9]{1,4})\.([0-9]{1,4})", text)
-    return (int(found[1]), int(found[2])) if found else _EXTENDED

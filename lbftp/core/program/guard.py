@@ -24,6 +24,7 @@ from lbftp.core.ours import (
     ROLL_BACK,
     WANTS,
     WATCH_UNIT,
+    checked_name,
 )
 from lbftp.core.program import roll_back
 from lbftp.core.program.shell import argv, program
@@ -34,7 +35,6 @@ STALE_SECONDS: Final = 900
 PUT_BACK: Final = 4
 TAKEN: Final = 5
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,99}")
 
 _WATCH: Final = f"""#!/bin/sh
 # {OWNED} file: the guard of a change that was not confirmed yet. `watch now` puts it back at once.
@@ -198,8 +198,7 @@ class Hold:
 
     def __post_init__(self) -> None:
         for word in (self.owner, self.run, self.checkpoint):
-            if not _NAME.fullmatch(word):
-                raise ValueError(f"{word[:40]!r} is not a name")
+            checked_name(word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,9 +260,8 @@ def extend(hold: Hold, token: str) -> str:
 
 def put_back(checkpoint: str, token: str) -> str:
     """The program that puts back a checkpoint now, with the guard's own restore. Twice is the same as once."""
-    if not _NAME.fullmatch(checkpoint):
-        raise ValueError(f"{checkpoint[:40]!r} is not a name")
-    return program({"restore": f"{_LIBRARY}\n{argv('put_back', checkpoint)}"}, token)
+    command = argv("put_back", checked_name(checkpoint))
+    return program({"restore": f"{_LIBRARY}\n{command}"}, token)
 
 
 STATUS: Final = f"""

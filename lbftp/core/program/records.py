@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Final
 
-from lbftp.core.ours import CHECKPOINTS
-
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,99}")
+from lbftp.core.ours import CHECKPOINTS, checked_name
 
 
 def read_program(names: Sequence[str]) -> str:
     """The program that prints the records of the checkpoints `names`; one that has none is left out."""
-    if bad := [name for name in names if not _NAME.fullmatch(name)]:
-        raise ValueError(f"{bad[0][:40]!r} is not a name")
-    words = " ".join(names)
+    words = " ".join(checked_name(name) for name in names)
     each = f'for name in {words}; do [ ! -e "$name/record" ] ||'
     return f"""cd {CHECKPOINTS} || exit 0
 {each} echo "$(wc -c <"$name/record") $name"; done

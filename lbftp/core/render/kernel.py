@@ -16,12 +16,21 @@ from lbftp.core.spec import ClusterSpec
 HELPER: Final = "ip_vs_ftp"
 # The module's own default (ip_vs_ftp.c).
 DEFAULT_PORTS: Final = (21,)
-# ip_vs_ftp.c: IP_VS_APP_MAX_PORTS.
+# ip_vs_ftp.c: IP_VS_APP_MAX_PORTS; `ports=` takes no more.
 MAX_PORTS: Final = 8
+# EPSV and EPRT, and with them IPv6, came to ip_vs_ftp with commit d12e12299a69 (read, not measured).
+_EXTENDED_SINCE: Final = (4, 18)
 
 _CLUSTER: Final = re.compile(r"^# cluster ([a-z][a-z0-9-]{0,15}): ([0-9]{1,5}(?:,[0-9]{1,5})*)$", re.MULTILINE)
 _SETTING: Final = re.compile(r"^([a-z0-9_.]+) = ([0-9]+)$", re.MULTILINE)
 _FORWARDING: Final = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
+
+
+def extended_helper(kernel: str) -> bool:
+    """Whether the helper of the kernel with this version ("6.1.0-13-amd64") understands EPSV, EPRT and IPv6. A version
+    that cannot be read counts as new."""
+    found = re.match(r"([0-9]{1,4})\.([0-9]{1,4})", kernel)
+    return found is None or (int(found[1]), int(found[2])) >= _EXTENDED_SINCE
 
 
 def modules(spec: ClusterSpec) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ Network = IPv4Network | IPv6Network
 _T = TypeVar("_T", IPv4Address, IPv6Address, IPv4Network, IPv6Network, IPv4Interface, IPv6Interface)
 
 _CLUSTER_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,15}")
-_HOST_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
+HOST_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 # Linux: IFNAMSIZ is 16 with the terminating NUL.
 _INTERFACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 
@@ -45,7 +45,7 @@ def cluster_name(value: str, field: str = "name") -> str:
 
 
 def host_name(field: str, value: object) -> None:
-    if not isinstance(value, str) or not _HOST_NAME.fullmatch(value):
+    if not isinstance(value, str) or not HOST_NAME.fullmatch(value):
         raise SpecError(
             field,
             f"{str(value)[:40]!r} is not a host name: 1-32 letters, digits, '.', '_', '-', a letter or digit first",

@@ -15,6 +15,9 @@ from typing import Final, Literal
 from lbftp.core.observe.keepalived.tree import Block, Config
 from lbftp.core.spec.values import Address, Family, Interface
 
+# How a virtual_server names its service.
+Kind = Literal["fwmark", "address", "group"]
+
 CHECKS: Final = frozenset({
     "TCP_CHECK", "MISC_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "BFD_CHECK", "UDP_CHECK", "PING_CHECK",
     "FILE_CHECK",
@@ -45,7 +48,6 @@ class Instance:
     advert_int: str
     preempt: bool
     preempt_delay: str
-    unicast_source: str
     unicast_peers: tuple[str, ...]
     addresses: tuple[Floating, ...]
     track_interfaces: tuple[str, ...]
@@ -102,7 +104,7 @@ class VirtualServer:
     """
 
     block: Block
-    kind: Literal["fwmark", "address", "group"]
+    kind: Kind
     mark: int | None
     address: Address | None
     port: int
@@ -145,12 +147,13 @@ class Meaning:
 
 def meaning(config: Config) -> Meaning:
     """What `config` means. Raises nothing."""
+    services = (_virtual_server(b) for b in config.named("virtual_server"))
     return Meaning(
-        tuple(_instance(b) for b in config.named("vrrp_instance")),
-        tuple(_sync_group(b) for b in config.named("vrrp_sync_group")),
-        tuple(s for b in config.named("virtual_server") if (s := _virtual_server(b)) is not None),
-        {_word(b, 1): _marks(b) for b in config.named("virtual_server_group")},
-        _globals([c for b in config.named("global_defs") for c in b.children]),
+        instances=tuple(_instance(b) for b in config.named("vrrp_instance")),
+        sync_groups=tuple(_sync_group(b) for b in config.named("vrrp_sync_group")),
+        virtual_servers=tuple(s for s in services if s is not None),
+        mark_groups={_word(b, 1): _marks(b) for b in config.named("virtual_server_group")},
+        globals=_globals([c for b in config.named("global_defs") for c in b.children]),
     )
 
 
@@ -236,22 +239,24 @@ def _instance(block: Block) -> Instance:
     held = [*options.items("virtual_ipaddress"), *options.items("virtual_ipaddress_excluded")]
     interface = options.word("interface")
     floating = {id(b): _floating(b, interface) for b in held}
+    # Read, so that it does not count as an option that nobody knows.
+    options.word("unicast_src_ip")
+
     return Instance(
-        block,
-        _word(block, 1),
-        options.word("state", "BACKUP"),
-        interface,
-        options.number("virtual_router_id"),
-        _or(options.number("priority"), 100),
-        options.word("advert_int", "1"),
-        not options.flag("nopreempt"),
-        options.word("preempt_delay", "0"),
-        options.word("unicast_src_ip"),
-        tuple(b.name for b in options.items("unicast_peer")),
-        tuple(a for a in floating.values() if a is not None),
-        tuple(b.name for b in options.items("track_interface")),
-        bool(options.blocks("authentication")),
-        (*(b for b in held if floating[id(b)] is None), *options.rest()),
+        block=block,
+        name=_word(block, 1),
+        state=options.word("state", "BACKUP"),
+        interface=interface,
+        vrid=options.number("virtual_router_id"),
+        priority=_or(options.number("priority"), 100),
+        advert_int=options.word("advert_int", "1"),
+        preempt=not options.flag("nopreempt"),
+        preempt_delay=options.word("preempt_delay", "0"),
+        unicast_peers=tuple(b.name for b in options.items("unicast_peer")),
+        addresses=tuple(a for a in floating.values() if a is not None),
+        track_interfaces=tuple(b.name for b in options.items("track_interface")),
+        authentication=bool(options.blocks("authentication")),
+        others=(*(b for b in held if floating[id(b)] is None), *options.rest()),
     )
 
 
@@ -266,15 +271,23 @@ def _marks(block: Block) -> tuple[int, ...]:
     return tuple(n for n in numbers if n is not None)
 
 
+def _kind(word: str) -> Kind:
+    """By the first word behind virtual_server."""
+    if word == "fwmark":
+        return "fwmark"
+    return "group" if word == "group" else "address"
+
+
 def _virtual_server(block: Block) -> VirtualServer | None:
     """None for a head that names no service."""
     word, second = _word(block, 1), _word(block, 2)
-    kind: Literal["fwmark", "address", "group"] = (
-        "fwmark" if word == "fwmark" else "group" if word == "group" else "address"
-    )
-    mark, address = as_number(second) if kind == "fwmark" else None, _address(word) if kind == "address" else None
-    if (kind == "fwmark" and mark is None) or (kind == "address" and address is None):
+    kind = _kind(word)
+
+    mark = as_number(second) if kind == "fwmark" else None
+    address = _address(word) if kind == "address" else None
+    if kind != "group" and mark is None and address is None:
         return None
+
     options = _Options.of(block.children)
     servers = tuple(_real_server(b) for b in options.blocks("real_server"))
     family = _family(options.word("ip_family"), address, servers)
@@ -352,20 +365,25 @@ def _real_server(block: Block) -> RealServer:
 def _check(block: Block) -> Check:
     options = _Options.of(block.children)
     return Check(
-        block,
-        block.name,
-        options.number("connect_port"),
-        options.number("connect_timeout", "misc_timeout"),
-        options.number("retry"),
-        options.word("misc_path"),
-        options.rest(),
+        block=block,
+        kind=block.name,
+        connect_port=options.number("connect_port"),
+        connect_timeout=options.number("connect_timeout", "misc_timeout"),
+        retry=options.number("retry"),
+        misc_path=options.word("misc_path"),
+        others=options.rest(),
     )
 
 
 def _globals(blocks: list[Block]) -> Globals:
     options = _Options.of(blocks)
     daemon = options.blocks("lvs_sync_daemon")
-    return Globals(daemon[-1].words[1:] if daemon else (), options.flag("enable_script_security"), options.rest())
+
+    return Globals(
+        sync_daemon=daemon[-1].words[1:] if daemon else (),
+        script_security=options.flag("enable_script_security"),
+        others=options.rest(),
+    )
 
 
 def _or(value: int | None, default: int) -> int:
