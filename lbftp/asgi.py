@@ -16,7 +16,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lbftp.settings")
 # First: it loads the models that the consumers import.
 _http = get_asgi_application()
 
-from lbftp.contexts import OwnContext  # noqa: E402 - Django has to be set up first
+from lbftp.database import limit_waits  # noqa: E402 - Django has to be set up first
+
+limit_waits()
+
+from lbftp.contexts import OwnContext  # noqa: E402
 from lbftp.live.routing import websocket_urlpatterns  # noqa: E402
 from lbftp.statics import with_static_files  # noqa: E402
 

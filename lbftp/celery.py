@@ -10,3 +10,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lbftp.settings")
 
 app = Celery("lbftp", include=["workers.tasks"])
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# By name: the web side has this application as well, and does not know the workers.
+app.steps["consumer"].add("workers.life:MainLoop")

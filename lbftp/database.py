@@ -7,13 +7,34 @@ leases, due times and claims, comes from one clock: the database's. `django.util
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import InterfaceError, OperationalError, connection
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 
 # The errors of PEP 249 that are not a query's.
 AWAY: Final = (OperationalError, InterfaceError)
+
+# What a page waits for at most; SQLite's limit is in the settings.
+_LIMITS: Final = {
+    "statement_timeout": "30s",
+    "lock_timeout": "15s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+
+
+def limit_waits() -> None:
+    """From now on this process's statements on PostgreSQL end by themselves, with one of AWAY's errors. For the web
+    process: a migration or a worker may well take longer."""
+    connection_created.connect(_limit, dispatch_uid="lbftp.limit_waits")
+
+
+def _limit(connection: Any, **_: Any) -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            for name, value in _LIMITS.items():
+                cursor.execute(f"SET {name} = '{value}'")
 
 
 def now() -> datetime:

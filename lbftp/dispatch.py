@@ -1,25 +1,33 @@
-"""The only place that enqueues. Tasks are named, never imported: the web side does not know the workers."""
+"""The only place that enqueues. Tasks are named, never imported: the web side does not know the workers.
+
+Each message goes over a connection of its own, which ends with it: nobody waits for a place in a pool, and one broker
+that accepts and never answers holds up one click for some seconds, no thread for good.
+"""
 
 from __future__ import annotations
+
+from typing import Final
 
 from kombu.exceptions import OperationalError
 
 from lbftp.celery import app
 
+# Seconds for each step with the broker: to connect, and to be answered.
+PATIENCE: Final = 2.0
+_LIMITS: Final = {
+    "socket_connect_timeout": PATIENCE,
+    "socket_timeout": PATIENCE,
+    "read_timeout": PATIENCE,
+    "write_timeout": PATIENCE,
+    "retry_on_timeout": False,
+}
+
 
 def send_run(run_id: int) -> bool:
     """Ask a worker to take run `run_id`. False if the broker is away: the run row stays, the tick sends it again."""
     try:
-        app.send_task("workers.tasks.execute", args=[run_id], retry=False)
-    except OperationalError:
+        with app.connection_for_write(connect_timeout=PATIENCE, transport_options=_LIMITS) as connection:
+            app.send_task("workers.tasks.execute", args=[run_id], connection=connection, retry=False)
+    except (OperationalError, OSError):
         return False
     return True
-
-
-def workers() -> list[str]:
-    """Names of the workers that answer within a second; the first answer is enough. Empty if the broker is away."""
-    try:
-        answers = app.control.broadcast("ping", reply=True, timeout=1.0, limit=1)
-    except (OperationalError, OSError):
-        return []
-    return sorted(name for answer in answers or [] for name in answer)

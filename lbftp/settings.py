@@ -20,6 +20,10 @@ from lbftp import logs
 
 django_stubs_ext.monkeypatch()
 
+# Every process of a site reads this file first. What they write holds sessions, passwords' seals and routers' plans:
+# for the account that the site runs as, and nobody else.
+os.umask(0o077)
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
@@ -99,6 +103,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
+                "lbftp.health.pages.restarts",
             ],
             "loaders": [
                 (
@@ -121,6 +126,13 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = _SQLITE
     # Tests with worker processes need a file that several processes can open.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR / "test.sqlite3")}
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    # A server that is gone without a word is noticed: libpq would wait for minutes.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 5,
+        "tcp_user_timeout": 30_000,
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
 
 
 def _manager_name() -> str:
@@ -156,11 +168,16 @@ USE_TZ = True
 STATIC_URL = "static/"
 # Only for `collectstatic`: pages name, and get, the files where they are written.
 STATIC_ROOT = Path(env.str("LBFTP_STATIC_ROOT", default=str(VAR / "static")))
+# They are for everybody, other than all that is written besides.
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o644, 0o755
 STATICFILES_DIRS = [BASE_DIR / "lbftp" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "lbftp.statics.NamedByContent"},
 }
+
+# With less room where LBFTP_VAR is, /readyz says so.
+MIN_FREE_MB = env.int("LBFTP_MIN_FREE_MB", default=200)
 
 # Redis: a private one on a unix socket by default, with separate databases for tasks and for hints to browsers.
 REDIS_SOCKET = env.str("LBFTP_REDIS_SOCKET", default=str(VAR / "run" / "redis.sock"))
@@ -181,6 +198,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_interval": 1,
     "unacked_restore_throttle": 1,
     "socket_keepalive": True,
+    # No process waits for ever for a broker that accepts and never answers.
+    "socket_connect_timeout": 10,
+    "socket_timeout": 30,
 }
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -198,6 +218,9 @@ CELERY_TIMEZONE = "UTC"
 # Until when a message of the beat is worth something is told by its host's clock and judged by the worker's, and they
 # may differ. One that comes late does no harm: the database's rows tell whose turn it is.
 _BEAT_EXPIRES = 7200.0
+CELERY_BEAT_SCHEDULER = "workers.life:Schedule"
+# Between two signs of life at most.
+CELERY_BEAT_MAX_LOOP_INTERVAL = 3
 BEAT_TICK_SECONDS = env.float("LBFTP_BEAT_TICK_SECONDS", default=10.0)
 CELERY_BEAT_SCHEDULE = {
     "tick": {

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pwd
 import random
 import socket
 import stat
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,9 @@ SOCKET_PATH_LIMIT = 85
 # Below Linux's ephemeral ports, so that no outgoing connection can take one between choosing and listening, and below
 # those that the laboratory chooses from at the same time.
 FREE_PORTS = range(12000, 20000)
+
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class StackError(RuntimeError):
@@ -47,6 +52,11 @@ class Places:
         return self.run / "supervisor.sock"
 
     @property
+    def alive(self) -> Path:
+        """Signs of life: what the watchdog looks at, and what it did."""
+        return self.var / "alive"
+
+    @property
     def supervisor_config(self) -> Path:
         return self.var / "supervisord.conf"
 
@@ -67,21 +77,61 @@ def places(var: Path) -> Places:
         name = hashlib.sha256(str(var).encode()).hexdigest()[:16]
         run = Path(tempfile.gettempdir()) / f"lbftp-{os.getuid()}-{name}"
     found = Places(var, run)
-    for folder in (found.var, found.log, found.redis_data, found.var / "static"):
-        folder.mkdir(parents=True, exist_ok=True)
-    _private(found.run)
+    var.parent.mkdir(parents=True, exist_ok=True)
+    for folder in (found.var, found.log, found.redis_data, found.alive, found.run):
+        _private(folder)
     return found
+
+
+def close_to_others(place: Places) -> list[Path]:
+    """Takes from group and others whatever they may do with what a site keeps; returns what had to be changed.
+
+    An earlier version left the database, logs and settings readable. Raises StackError if somebody else owns a file:
+    who that is may read it whatever its mode.
+    """
+    changed = []
+    for path in _kept(place):
+        seen = path.lstat()
+        if stat.S_ISLNK(seen.st_mode):
+            continue
+        _refuse_foreign(path, seen)
+        if seen.st_mode & _OTHERS:
+            path.chmod(stat.S_IMODE(seen.st_mode) & ~_OTHERS)
+            changed.append(path)
+    return changed
+
+
+def _kept(place: Places) -> Iterator[Path]:
+    """What lies directly in the site's folders. Others' folders there (a laboratory, tests) are their own business."""
+    for folder in (place.var, place.log, place.redis_data, place.run, place.alive):
+        yield folder
+        yield from (path for path in folder.iterdir() if path.is_symlink() or not path.is_dir())
+    # What Redis keeps lies one deeper.
+    yield from place.redis_data.rglob("*")
 
 
 def _private(folder: Path) -> None:
     """`folder` exists, is ours alone and is no symbolic link: anybody may make names under /tmp."""
     folder.mkdir(mode=0o700, exist_ok=True)
     seen = folder.lstat()
-    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.getuid():
-        raise StackError(
-            f"{folder} is there and belongs to somebody else: remove it, or set LBFTP_VAR to a shorter path"
-        )
+    if not stat.S_ISDIR(seen.st_mode):
+        raise StackError(f"{folder} is there and is no folder: remove it, or set LBFTP_VAR to another path")
+    _refuse_foreign(folder, seen)
     folder.chmod(0o700)
+
+
+def _refuse_foreign(path: Path, seen: os.stat_result) -> None:
+    if seen.st_uid == os.geteuid():
+        return
+    try:
+        owner = pwd.getpwuid(seen.st_uid).pw_name
+    except KeyError:
+        owner = f"user {seen.st_uid}"
+    us = pwd.getpwuid(os.geteuid()).pw_name
+    raise StackError(
+        f"{path} belongs to {owner}, who could read what this site keeps, and the site runs as {us}: "
+        f"chown -R {us} it if it is yours, or set LBFTP_VAR to another folder"
+    )
 
 
 def free_port() -> int:

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import IO
 
 from ops import processes
-from ops.places import ROOT, Places, StackError, free_port, places, port_is_free
+from ops.places import ROOT, Places, StackError, close_to_others, free_port, places, port_is_free
 from ops.readiness import wait_until_ready
 from ops.signals import interruptible
 from ops.supervision import Shape, programs, redis_config, supervisor_config
@@ -89,11 +89,14 @@ class Options:
 
 def start(var: Path, port: int | None = None, options: Options = Options()) -> Stack:
     """Start the site whose folder is `var` and wait until it is ready. `port` None: any free one. Raises StackError."""
+    # For whatever this process and its children write: a site's files are its account's alone.
+    os.umask(0o077)
     place = places(var)
     lock = _lock(place)
     try:
         processes.end(_mark(place), patience=25)
         _remove_sockets(place)
+        close_to_others(place)
         if options.fresh:
             _forget(place)
         env = _environment(place, private=options.private) | dict(options.extra)
@@ -118,7 +121,7 @@ def _launch(place: Places, lock: IO[str], env: dict[str, str], shape: Shape) -> 
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    stack = Stack(place, f"http://{_reachable(shape.bind)}:{shape.port}", env, supervisor, lock)
+    stack = Stack(place, shape.base_url, env, supervisor, lock)
     try:
         _write_environment(place, env)
         wait_until_ready(stack.base_url, place.log, alive=stack.alive, seconds=READY_SECONDS)
@@ -232,10 +235,6 @@ def _proxies(env: Mapping[str, str]) -> str:
         except ValueError as error:
             raise StackError(f"LBFTP_TRUSTED_PROXIES: {error}; give addresses or networks") from error
     return ",".join(given)
-
-
-def _reachable(bind: str) -> str:
-    return "127.0.0.1" if bind == "0.0.0.0" else bind  # noqa: S104  # compared, not listened on
 
 
 def _wait_for(process: subprocess.Popen[bytes], seconds: float) -> None:

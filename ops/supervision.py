@@ -40,9 +40,15 @@ class Shape:
     # Whose word about the client's address and about TLS is taken, with commas between; '': nobody's.
     proxies: str = ""
 
+    @property
+    def base_url(self) -> str:
+        """Where a process of this machine reaches the site."""
+        reachable = "127.0.0.1" if self.bind == "0.0.0.0" else self.bind  # noqa: S104  # compared, not listened on
+        return f"http://{reachable}:{self.port}"
+
 
 def programs(place: Places, shape: Shape) -> list[Program]:
-    """What makes a site: Redis, the web server, the worker and the beat."""
+    """What makes a site: Redis, the web server, the worker and the beat, and who looks whether these do anything."""
     celery = (sys.executable, "-m", "celery", "-A", "lbftp.celery")
     listen = ("--host", shape.bind, "--port", str(shape.port), "--timeout-graceful-shutdown", "3")
     proxies = ("--forwarded-allow-ips", shape.proxies) if shape.proxies else ("--no-proxy-headers",)
@@ -61,6 +67,7 @@ def programs(place: Places, shape: Shape) -> list[Program]:
             _WORKER_ORPHANED,
         ),
         Program("beat", (*celery, "beat", "--schedule", schedule, "--pidfile", "", "--loglevel", "INFO"), 40),
+        Program("watchdog", (sys.executable, "-m", "ops.watchdog", str(place.var), shape.base_url), 50),
     ]
 
 
@@ -69,6 +76,7 @@ def supervisor_config(place: Places, wanted: Sequence[Program]) -> str:
     sections = [
         "[supervisord]",
         "nodaemon=true",
+        "umask=077",
         "silent=true",
         f"logfile={_value(str(place.log / 'supervisord.log'))}",
         f"pidfile={_value(str(place.run / 'supervisord.pid'))}",

@@ -32,7 +32,7 @@ LAYERS = [
     ("faces", r"lbftp\..*"),
     ("remote", r"workers\.remote"),
     ("here", r"workers\.here"),
-    ("doors", r"workers\.(tasks|execution)"),
+    ("doors", r"workers\.(tasks|execution|life)"),
     ("hands", r"workers(\..*)?"),
 ]
 # What each layer may import of ours. `faces` are pages, forms, sockets and the command line.

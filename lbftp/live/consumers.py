@@ -26,6 +26,8 @@ Look = tuple[frozenset[str], list[dict[str, int]]]
 NOT_YOURS: Final = 4404
 # The session ended: signed out, locked, idle for too long, another password. The page says so.
 SIGNED_OUT: Final = 4401
+# Seconds for Redis to answer one socket.
+REDIS_PATIENCE: Final = 5.0
 # RFC 6455's registry of close codes: try again later.
 LATER: Final = 1013
 
@@ -60,7 +62,8 @@ class HintConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
                 await self._again
         for group in self._joined:
             with contextlib.suppress(OSError, RedisError):
-                await self.channel_layer.group_discard(group, self.channel_name)
+                async with asyncio.timeout(REDIS_PATIENCE):
+                    await self.channel_layer.group_discard(group, self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
         """Whatever a client sends is ignored: there is nothing to ask for."""
@@ -102,10 +105,12 @@ class HintConsumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc]
         return look
 
     async def _join(self, groups: frozenset[str]) -> None:
-        for group in groups - self._joined:
-            await self.channel_layer.group_add(group, self.channel_name)
-        for group in self._joined - groups:
-            await self.channel_layer.group_discard(group, self.channel_name)
+        """TimeoutError, an OSError, if Redis takes the request and does not answer: the page then tries again."""
+        async with asyncio.timeout(REDIS_PATIENCE):
+            for group in groups - self._joined:
+                await self.channel_layer.group_add(group, self.channel_name)
+            for group in self._joined - groups:
+                await self.channel_layer.group_discard(group, self.channel_name)
         self._joined = groups
 
     async def _whisper(self) -> bool:

@@ -12,6 +12,7 @@ django.setup()
 
 from django.test import Client  # noqa: E402
 
+from lbftp.changes.models import Run  # noqa: E402
 from tests import worlds  # noqa: E402
 from tests.insider import serve  # noqa: E402
 
@@ -27,6 +28,10 @@ class Stage:
         client = Client()
         client.force_login(getattr(self.world, name))
         return {"session": client.cookies["sessionid"].value}
+
+    def queued(self) -> int:
+        """How many runs no worker has taken."""
+        return Run.objects.filter(state=Run.State.QUEUED).count()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def test_sockets_live_under_var(tmp_path: Path) -> None:
         assert place.run == short / "run"
         assert stat.S_IMODE(place.run.stat().st_mode) == 0o700
     finally:
-        for folder in (place.run, place.log, place.redis_data, short / "static", short):
+        for folder in (place.run, place.log, place.redis_data, place.alive, short):
             folder.rmdir()
 
 

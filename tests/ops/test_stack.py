@@ -56,7 +56,9 @@ def test_it_answers_and_all_programs_run(stack: Stack) -> None:
     assert ask(f"{stack.base_url}/healthz")[0] == 200
     assert ready(stack)
     lines = stack.control("status").splitlines()
-    assert [line.split()[:2] for line in lines] == [[name, "RUNNING"] for name in ("beat", "redis", "web", "worker")]
+    assert [line.split()[:2] for line in lines] == [
+        [name, "RUNNING"] for name in ("beat", "redis", "watchdog", "web", "worker")
+    ]
 
 
 def test_redis_has_a_private_socket_and_no_port(stack: Stack) -> None:

@@ -21,7 +21,8 @@ def _sections() -> configparser.RawConfigParser:
 
 def test_every_program_restarts_and_dies_with_supervisor() -> None:
     sections = [name for name in _sections().sections() if name.startswith("program:")]
-    assert sections == ["program:redis", "program:web", "program:worker", "program:beat"]
+    names = ("redis", "web", "worker", "beat", "watchdog")
+    assert sections == [f"program:{name}" for name in names]
     for name in sections:
         values = _sections()[name]
         assert values["autorestart"] == "true"
