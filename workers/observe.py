@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import partial
+from typing import Final, TypeVar
+
+import structlog
 
 from lbftp.core import templates
 from lbftp.core.job import Access
@@ -22,6 +25,10 @@ from workers.remote import Limits, Remote, connect
 
 T = TypeVar("T")
 Pair = Mapping[str, Remote]
+# What a reader raises on text that it was never meant to see. Readers say ObserveError; this is for what they overlook.
+_OVERLOOKED: Final = (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError)
+
+log = structlog.get_logger(__name__)
 
 
 @contextmanager
@@ -54,19 +61,31 @@ def look_at(name: str, remote: Remote) -> Observed:
     answer = remote.run(program())
     if answer.code != 0:
         raise WorkError(f"{name}: it cannot be looked at: {answer.err.strip()[-300:] or f'exit code {answer.code}'}")
+    return understood(name, lambda: observed(name, answer.out))
+
+
+def understood(name: str, read: Callable[[], T]) -> T:
+    """What `read` makes of the machine's answer. Raises WorkError, whatever is wrong with it: it is the machine's."""
     try:
-        return observed(name, answer.out)
+        return read()
     except ObserveError as error:
         raise WorkError(f"{name}: its answer is not understood: {error}") from error
+    except _OVERLOOKED as error:
+        log.exception("answer_not_understood", machine=name)
+        raise WorkError(f"{name}: its answer is not understood ({type(error).__name__}).") from error
 
 
 def kept(spec: ClusterSpec, pair: Pair) -> Templates:
     """Where persistence keeps which clients now, by the router that has them. Empty where it cannot be told."""
     answers = each(pair, lambda _name, remote: remote.run(templates.PROGRAM))
     try:
-        return templates.together(templates.read(spec, a.out.decode("ascii", "replace")) for a in answers.values())
-    except ObserveError:
+        tables = [
+            understood(name, partial(templates.read, spec, answer.out.decode("ascii", "replace")))
+            for name, answer in answers.items()
+        ]
+    except WorkError:
         return Templates()
+    return templates.together(tables)
 
 
 @dataclass(slots=True)
@@ -78,9 +97,12 @@ class Given:
     counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, pair: Pair) -> None:
-        """What the tables hold now; what was in them before stays known, as closed connections leave them soon."""
-        for answer in each(pair, lambda _name, remote: remote.run(connections.PROGRAM)).values():
+        """What the tables hold now; what was in them before stays known, as closed connections leave them soon.
+
+        Raises WorkError where that cannot be read.
+        """
+        for name, answer in each(pair, lambda _name, remote: remote.run(connections.PROGRAM)).items():
             text = answer.out.decode("ascii", "replace")
-            self.servers |= connections.servers(text)
-            for address, number in connections.counts(text).items():
+            self.servers |= understood(name, partial(connections.servers, text))
+            for address, number in understood(name, partial(connections.counts, text)).items():
                 self.counts[address] = max(number, self.counts.get(address, 0))

@@ -18,7 +18,7 @@ from lbftp.core.rollback import Record, Request, record_of, remains, roll_back
 from lbftp.core.spec import ClusterSpec, from_json
 from workers.changing import Change, state_of
 from workers.errors import WorkError
-from workers.observe import Pair
+from workers.observe import Pair, understood
 from workers.outcome import Outcome, seen, spec_of
 from workers.probe import in_words
 from workers.remote import Limits, Remote
@@ -36,9 +36,13 @@ def _records(remote: Remote, observed: Observed) -> list[Record]:
     """Of the checkpoints whose change stands on the router."""
     standing = {c.name: c for c in observed.checkpoints if c.state == "applied"}
     answer = remote.run(records.read_program(sorted(standing)))
-    texts = records.records(answer.out)
-    found = (record_of(standing[name], text) for name, text in texts.items() if name in standing)
-    return [record for record in found if record is not None]
+
+    def read() -> list[Record]:
+        texts = records.records(answer.out)
+        found = (record_of(standing[name], text) for name, text in texts.items() if name in standing)
+        return [record for record in found if record is not None]
+
+    return understood(observed.router, read)
 
 
 def _request(job: Job) -> Request:

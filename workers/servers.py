@@ -13,8 +13,8 @@ from lbftp.core.ftp.host_findings import host_findings
 from lbftp.core.ftp.host_program import program
 from lbftp.core.ftp.looks import looked_at
 from lbftp.core.job import Access, Job
-from lbftp.core.observe.errors import ObserveError
 from workers.errors import WorkError
+from workers.observe import understood
 from workers.outcome import spec_of
 from workers.remote import Limits, Remote, connect
 from workers.report import PAIR, Report
@@ -69,7 +69,4 @@ def look_at(name: str, remote: Remote) -> FtpHost:
     answer = remote.run(program())
     if answer.code != 0:
         raise WorkError(f"{name}: exit code {answer.code}: {answer.err.strip()[-300:]}")
-    try:
-        return ftp_host(name, answer.out)
-    except ObserveError as error:
-        raise WorkError(f"{name}: its answer is not understood: {error}") from error
+    return understood(name, lambda: ftp_host(name, answer.out))

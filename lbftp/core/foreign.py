@@ -40,7 +40,7 @@ _PATTERNS: Final = tuple(
         rf"(?P<head>^[ \t]*SQLConnectInfo[ \t]+\S+[ \t]+\S+[ \t]+){_VALUE}",
         rf"(?P<head>^[ \t]*(?:LDAPBindDN|SQLNamedConnectInfo)[ \t]+(?:\"[^\"\n]*\"|\S+)[ \t]+){_VALUE}",
         rf"(?P<head>^[ \t]*{_WORD}[ \t]*:?[ \t]+){_VALUE}{_END}",
-        rf"(?P<head>{_WORD}[\w.-]{{0,64}}[\"']?[ \t]*=>?[ \t]*){_OURS}{_VALUE}",
+        rf"(?P<head>{_WORD}[\w.-]{{0,64}}[\"']?\]?[ \t]*=(?:>|(?!>))[ \t]*){_OURS}{_VALUE}",
         rf"(?P<head>[\"']{_WORD}[\"'][ \t]*:[ \t]*){_VALUE}",
         r"(?P<head>(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,20}://[^\s:@/]{1,256}:)(?!\[secret\b)(?P<value>[^\s@/]{1,256})(?=@)",
         r"(?P<head>(?:^|[:\s\"'=]))(?P<value>\$(?:apr1|1|2[abxy]?|5|6|7|y|gy|argon2\w*|scrypt)\$[^\s:\"']+)",

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from lbftp.core.diff import diff, leftovers
 from lbftp.core.foreign_rules import unsaved_rules
@@ -18,6 +18,9 @@ from lbftp.core.render import Desired, desired, iptables, nftables
 from lbftp.core.render.artifact import OwnChain
 from lbftp.core.spec import FAMILIES, ClusterSpec, Family, canonical
 from lbftp.core.steps import Step, steps
+
+# Lines of one text that are compared line by line.
+_MANY: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +153,34 @@ def _chain_text(found: Chain) -> str:
 
 def change(what: str, before: str | None, after: str | None) -> Change:
     """The difference between two texts of one thing."""
-    lines = difflib.unified_diff(
-        (before or "").splitlines(), (after or "").splitlines(), "now", "after", lineterm="", n=3
-    )
+    old, new = (before or "").splitlines(), (after or "").splitlines()
+    if max(len(old), len(new)) > _MANY:
+        return Change(what, before, after, "\n".join(_coarse(old, new)))
+    lines = difflib.unified_diff(old, new, "now", "after", lineterm="", n=3)
     return Change(what, before, after, "\n".join(lines))
+
+
+def _coarse(old: Sequence[str], new: Sequence[str]) -> list[str]:
+    """One hunk from the first line that differs to the last one: a text of any length takes no longer than it is long,
+    which difflib does not promise."""
+    begin = _common(old, new)
+    end = _common(old[begin:][::-1], new[begin:][::-1])
+    gone, come = old[begin : len(old) - end], new[begin : len(new) - end]
+    if not gone and not come:
+        return []
+    head = f"@@ -{begin + 1},{len(gone)} +{begin + 1},{len(come)} @@"
+    return ["--- now", "+++ after", head, *_side("-", gone), *_side("+", come)]
+
+
+def _common(old: Sequence[str], new: Sequence[str]) -> int:
+    """How many lines are the same at the beginning of both."""
+    pairs = enumerate(zip(old, new, strict=False))
+    return next((n for n, (one, other) in pairs if one != other), min(len(old), len(new)))
+
+
+def _side(sign: str, lines: Sequence[str]) -> list[str]:
+    shown = [sign + line for line in lines[:_MANY]]
+    return shown if len(lines) <= _MANY else [*shown, f"{sign}… {len(lines) - _MANY} lines left out"]
 
 
 def _notes(observed: Observed) -> list[str]:

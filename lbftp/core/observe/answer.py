@@ -9,6 +9,7 @@ from lbftp.core.observe.beside import beside
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.observed import Facts, Observed
 from lbftp.core.observe.program import FILES, MAGIC
+from lbftp.core.secrecy import hidden
 
 
 def unframe(answer: bytes) -> dict[str, bytes]:
@@ -16,7 +17,9 @@ def unframe(answer: bytes) -> dict[str, bytes]:
     start = answer.find(MAGIC.encode() + b"\n")
     head, gap, body = answer[max(start, 0) :].partition(b"\n\n")
     if start < 0 or not gap:
-        raise ObserveError("answer", f"is not one of lbftp's: {answer[:200].decode(errors='replace')!r}")
+        # Hidden before it is cut: half a secret would not be found any more.
+        shown = hidden(answer[:5000].decode(errors="replace"))
+        raise ObserveError("answer", f"is not one of lbftp's: {shown[:200]!r}")
     return _cut(head.partition(b"\n")[2], body, "the answer")[0]
 
 
