@@ -9,3 +9,6 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from lbftp.accounts import signals  # noqa: F401 - connects its receivers
+        from lbftp.accounts.logs import keep_links_out
+
+        keep_links_out()

@@ -35,6 +35,11 @@ class OwnPasswordForm(NewPasswordForm):
     )
     field_order = ("present", "password", "again")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].label = "New password"
+        self.fields["again"].label = "New password again"
+
 
 class WelcomeForm(NewPasswordForm):
     """The first person of a fresh site, and the team that everything will belong to."""
@@ -43,7 +48,7 @@ class WelcomeForm(NewPasswordForm):
         label="One-time code",
         max_length=64,
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false", "class": "mono"}),
-        help_text="`make run` printed it. A new one: `manage.py lbftp first-admin`, on the machine of this site.",
+        help_text="Printed by “make run”. For a new one: “manage.py lbftp first-admin” on this site's machine.",
     )
     username = forms.CharField(
         label="Your user name", max_length=64, widget=forms.TextInput({"autocomplete": "username"})

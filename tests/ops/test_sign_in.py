@@ -52,6 +52,13 @@ def test_forty_at_once_get_five_looked_at_and_a_claimed_address_helps_nobody(sta
     assert guess(stack, PASSWORD, "198.51.100.9") == 429
 
 
+def test_the_log_of_the_web_server_has_no_link_that_sets_a_password(stack: Stack) -> None:
+    assert Visitor(stack.base_url).get("/invitation/a-secret-part/")[0] == 410
+    log = (stack.place.log / "web.log").read_text()
+    assert "/invitation/" in log
+    assert "a-secret-part" not in log
+
+
 def test_behind_a_proxy_that_is_trusted_each_client_counts_alone(tmp_path: Path) -> None:
     extra = {"LBFTP_BEAT_TICK_SECONDS": "1", "LBFTP_TRUSTED_PROXIES": "127.0.0.1"}
     with stacks.start(tmp_path, None, Options(extra=extra)) as running:
