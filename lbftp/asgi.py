@@ -1,6 +1,6 @@
 """What the web server runs: pages over HTTP, hints over WebSocket, the latter for signed-in users of this site only.
 
-Outside in: a context of its own for each connection, static files, then Django and the sockets.
+Outside in: a context of its own for each connection, static files, the limit of bodies, then Django and the sockets.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from lbftp.database import limit_waits  # noqa: E402 - Django has to be set up f
 limit_waits()
 
 from lbftp.contexts import OwnContext  # noqa: E402
+from lbftp.limits import BoundedBodies  # noqa: E402
 from lbftp.live.routing import websocket_urlpatterns  # noqa: E402
 from lbftp.statics import with_static_files  # noqa: E402
 
 _sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
-application = OwnContext(with_static_files(ProtocolTypeRouter({"http": _http, "websocket": _sockets})))
+_pages = BoundedBodies(_http)
+application = OwnContext(with_static_files(ProtocolTypeRouter({"http": _pages, "websocket": _sockets})))

@@ -28,7 +28,10 @@ LAYERS = [
     ("specs", r"lbftp\.clusters\.specs"),
     ("access", r"lbftp\.accounts\.access"),
     ("publish", r"lbftp\.live\.publish"),
-    ("services", r"lbftp\.\w+\.services(\..*)?|lbftp\.changes\.(errors|approvals|terms|cron|editing)"),
+    (
+        "services",
+        r"lbftp\.\w+\.services(\..*)?|lbftp\.inventory\.sealing|lbftp\.changes\.(errors|approvals|terms|cron|editing)",
+    ),
     ("faces", r"lbftp\..*"),
     ("remote", r"workers\.remote"),
     ("here", r"workers\.here"),

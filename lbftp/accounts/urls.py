@@ -15,8 +15,8 @@ urlpatterns = [
     path("password/", entry.password, name="password"),
     path("invitation/<str:token>/", entry.invitation, name="invitation"),
     path("people/add/", views.add_person, name="add-person"),
-    path("people/<int:pk>/link/", views.new_link, name="new-link"),
-    path("people/<int:pk>/lock/", views.lock, name="lock"),
-    path("people/<int:pk>/unlock/", views.unlock, name="unlock"),
-    path("people/<int:pk>/role/", views.set_role, name="set-role"),
+    path("people/<id:pk>/link/", views.new_link, name="new-link"),
+    path("people/<id:pk>/lock/", views.lock, name="lock"),
+    path("people/<id:pk>/unlock/", views.unlock, name="unlock"),
+    path("people/<id:pk>/role/", views.set_role, name="set-role"),
 ]

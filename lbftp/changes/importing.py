@@ -11,7 +11,7 @@ from lbftp.accounts import access
 from lbftp.changes.models import Run
 from lbftp.changes.services import imports
 from lbftp.inventory.models import Router
-from lbftp.web.acting import person, telling
+from lbftp.web.acting import person, row_id, telling
 
 
 @require_POST
@@ -19,7 +19,7 @@ def look(request: HttpRequest, pk: int) -> HttpResponse:
     """Starts the run; `beside` is the other router of the pair, if there is one to look at."""
     router = access.get_writable(request.user, Router, pk=pk)
     beside = request.POST.get("beside", "")
-    both = [router, *([access.get_writable(request.user, Router, pk=int(beside))] if beside.isdecimal() else [])]
+    both = [router, *([access.get_writable(request.user, Router, pk=row_id(beside))] if beside else [])]
     with telling(request):
         return redirect("changes:run", imports.start(user=person(request), team=router.team, routers=both).pk)
     return redirect("inventory:router", pk)

@@ -8,7 +8,20 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from lbftp.cli import deciding, files, importing, looking, machines, numbers, people, proving, rotation, schedule, why
+from lbftp.cli import (
+    deciding,
+    files,
+    importing,
+    looking,
+    machines,
+    numbers,
+    people,
+    proving,
+    rotation,
+    schedule,
+    secrets,
+    why,
+)
 from lbftp.cli.ask import Ask
 
 _WAIT_SECONDS = 1800
@@ -28,6 +41,7 @@ def add(parser: CommandParser) -> None:
     _add_looks(verb)
     _add_proofs(verb)
     people.add_options(verb)
+    secrets.add_options(verb)
     rotation.add_options(verb, _waiting)
 
 

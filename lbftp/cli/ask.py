@@ -20,6 +20,11 @@ from lbftp.core.printable import visible
 _M = TypeVar("_M", bound=Model)
 
 
+def is_row(typed: str) -> bool:
+    """Whether it may be a row's number: Python and the databases read no more digits."""
+    return typed.isascii() and typed.isdecimal() and len(typed) <= 18
+
+
 class WrongUse(Exception):
     """The call makes no sense as it is; the text says what to type instead."""
 
@@ -91,15 +96,15 @@ class Ask:
     def change(self) -> ChangeRequest:
         """The change with the given number, to act on: Http404 for strangers, PermissionDenied for viewers."""
         number = self.options["change"].lstrip("#")
-        if not number.isdigit():
-            raise WrongUse(f"{self.options['change']!r} is not the number of a change, such as 12.")
+        if not is_row(number):
+            raise WrongUse(f"{self.options['change'][:40]!r} is not the number of a change, such as 12.")
         return access.get_writable(self.person(), ChangeRequest, pk=int(number))
 
     def run(self) -> Run:
         """The run with the given number, as the person may see it: Http404 for strangers."""
         number = self.options["run"]
-        if not number.isdigit():
-            raise WrongUse(f"{number!r} is not the number of a run, such as 31.")
+        if not is_row(number):
+            raise WrongUse(f"{number[:40]!r} is not the number of a run, such as 31.")
         return access.get(self.person(), Run, pk=int(number))
 
 

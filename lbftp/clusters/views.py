@@ -15,7 +15,7 @@ from lbftp.clusters.forms import ClusterForm
 from lbftp.clusters.models import Cluster, Revision
 from lbftp.clusters.specs import check_draft, spec_of_draft
 from lbftp.core.spec import from_json
-from lbftp.web.acting import person, polled, sent, team_for, teams_with
+from lbftp.web.acting import person, polled, row_id, sent, team_for, teams_with
 
 _CLUSTERS = Cluster.objects.select_related("team", "applied", "probe_account")
 # Where problems of the spec are shown, if not at a field of their own name.
@@ -74,7 +74,7 @@ def _form(request: HttpRequest, team: Team, found: Cluster | None) -> HttpRespon
 def check(request: HttpRequest) -> HttpResponse:
     """What lint says about the form as it stands, for each field, and what machines would hold; saves nothing."""
     pk = request.POST.get("cluster", "")
-    found = access.get_writable(request.user, _CLUSTERS, pk=int(pk)) if pk.isdecimal() else None
+    found = access.get_writable(request.user, _CLUSTERS, pk=row_id(pk)) if pk else None
     team = found.team if found else team_for(request, Role.OPERATOR)
     form = ClusterForm(request.POST, team=team, cluster=found)
     name = request.POST.get("name", "")

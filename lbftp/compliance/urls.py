@@ -7,5 +7,5 @@ from lbftp.compliance import views
 app_name = "compliance"
 urlpatterns = [
     path("compliance/", views.policies, name="policies"),
-    path("clusters/<int:pk>/compliance/", views.cluster, name="cluster"),
+    path("clusters/<id:pk>/compliance/", views.cluster, name="cluster"),
 ]

@@ -6,13 +6,13 @@ from lbftp.daytwo import views
 
 app_name = "daytwo"
 urlpatterns = [
-    path("clusters/<int:pk>/servers/", views.cluster, name="cluster"),
-    path("clusters/<int:pk>/servers/live/", views.cluster_live, name="cluster-live"),
+    path("clusters/<id:pk>/servers/", views.cluster, name="cluster"),
+    path("clusters/<id:pk>/servers/live/", views.cluster_live, name="cluster-live"),
     *(
-        path(f"clusters/<int:pk>/servers/{verb}/", views.ask, {"verb": verb}, name=verb)
+        path(f"clusters/<id:pk>/servers/{verb}/", views.ask, {"verb": verb}, name=verb)
         for verb in ("drain", "disable", "enable", "weight", "sorry")
     ),
-    path("clusters/<int:pk>/servers/alone/", views.alone, name="alone"),
-    path("drains/<int:pk>/", views.drain_of, name="drained"),
-    path("changes/<int:pk>/undo/", views.undo, name="undo"),
+    path("clusters/<id:pk>/servers/alone/", views.alone, name="alone"),
+    path("drains/<id:pk>/", views.drain_of, name="drained"),
+    path("changes/<id:pk>/undo/", views.undo, name="undo"),
 ]

@@ -11,7 +11,7 @@ from lbftp.inventory import services, suggest
 from lbftp.inventory.fields import host_name_validator, user_name_validator
 from lbftp.inventory.models import Credential, Router
 from lbftp.web.editing import EditForm
-from lbftp.web.forms import ServiceForm
+from lbftp.web.forms import SecretArea, ServiceForm
 
 _MONO = {"class": "mono", "autocomplete": "off", "spellcheck": "false"}
 _KEY_HELP = "A private key without passphrase, the whole file; or the password. It is encrypted and never shown again."
@@ -33,9 +33,7 @@ class CredentialForm(ServiceForm):
         widget=forms.TextInput({**_MONO, "placeholder": "root"}),
     )
     kind = forms.ChoiceField(choices=Credential.Kind.choices, required=False)
-    secret = forms.CharField(
-        label="Key or password", strip=False, widget=forms.Textarea({**_MONO, "rows": 6}), help_text=_KEY_HELP
-    )
+    secret = forms.CharField(label="Key or password", strip=False, widget=SecretArea({"rows": 6}), help_text=_KEY_HELP)
     use_sudo = forms.BooleanField(
         label="Run commands through sudo", required=False, help_text="For users other than root."
     )
@@ -71,7 +69,7 @@ class SecretForm(EditForm):
     never_shown = ("secret", "sudo_password")
 
     secret = forms.CharField(
-        label="New key or password", strip=False, widget=forms.Textarea({**_MONO, "rows": 6}), help_text=_KEY_HELP
+        label="New key or password", strip=False, widget=SecretArea({"rows": 6}), help_text=_KEY_HELP
     )
     sudo_password = forms.CharField(
         label="New sudo password",

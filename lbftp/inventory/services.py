@@ -24,6 +24,8 @@ from lbftp.clusters.models import Cluster
 from lbftp.core import hostkey
 from lbftp.core.spec import SpecError
 from lbftp.core.spec.values import parsed
+from lbftp.inventory.crypto import Sealed, SecretLost
+from lbftp.inventory.fields import seal
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router, ServerHost, SshHost
 from lbftp.outside import told
 
@@ -59,9 +61,9 @@ def add_credential(  # noqa: PLR0913 - the columns of the row
         purpose=purpose,
         username=username,
         kind=kind,
-        secret=secret,
+        secret=_sealed(secret),
         use_sudo=use_sudo,
-        sudo_password=sudo_password,
+        sudo_password=_sealed(sudo_password),
     )
     with transaction.atomic():
         _saved(credential)
@@ -83,11 +85,11 @@ def replace_secret(
     the secret since.
     """
     require(user, credential.team, Role.ADMIN)
-    credential.secret = _secret(credential.kind, secret)
+    credential.secret = _sealed(_secret(credential.kind, secret))
     fields = ["secret"]
     if sudo_password is not None:
         _check_purpose(credential.purpose, credential.kind, use_sudo=bool(sudo_password))
-        credential.sudo_password = _one_line("sudo_password", sudo_password)
+        credential.sudo_password = _sealed(_one_line("sudo_password", sudo_password))
         fields.append("sudo_password")
     with transaction.atomic():
         Credential.objects.select_for_update().get(pk=credential.pk)
@@ -405,6 +407,14 @@ def _saved(row: _M) -> _M:
         raise Invalid.of_validation(error) from error
     row.save()
     return row
+
+
+def _sealed(secret: str) -> str | Sealed:
+    """As it is stored. Raises Refused if nothing can be sealed, in the words of whoever knows the key file."""
+    try:
+        return seal(secret)
+    except SecretLost as error:
+        raise Refused(f"Nothing was saved. {error}") from error
 
 
 def _check_purpose(purpose: str, kind: str, *, use_sudo: bool) -> None:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from lbftp.accounts import access
 from lbftp.accounts.models import Role
-from lbftp.inventory import hosts, services
+from lbftp.inventory import hosts, sealing, services
 from lbftp.inventory.forms import (
     AddressesForm,
     CredentialForm,
@@ -155,10 +155,9 @@ def give_access(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def credentials(request: HttpRequest) -> HttpResponse:
-    found = access.visible(request.user, Credential).select_related("team").defer("secret", "sudo_password")
-    return render(
-        request, "inventory/credentials.html", {"credentials": found, "managed": teams_with(request, Role.ADMIN)}
-    )
+    found = list(access.visible(request.user, Credential).select_related("team"))
+    context = {"credentials": found, "managed": teams_with(request, Role.ADMIN), "lost": sealing.lost_of(found)}
+    return render(request, "inventory/credentials.html", context)
 
 
 @require_http_methods(["GET", "POST"])

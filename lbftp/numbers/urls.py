@@ -6,7 +6,7 @@ from lbftp.numbers import views
 
 app_name = "numbers"
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("clusters/<int:pk>/numbers/", views.cluster, name="cluster"),
-    path("clusters/<int:pk>/numbers/live/", views.cluster_live, name="cluster-live"),
+    path("clusters/<id:pk>/numbers/", views.cluster, name="cluster"),
+    path("clusters/<id:pk>/numbers/live/", views.cluster_live, name="cluster-live"),
     path("metrics", views.scrape, name="metrics"),
 ]

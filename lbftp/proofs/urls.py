@@ -6,10 +6,10 @@ from lbftp.proofs import views
 
 app_name = "proofs"
 urlpatterns = [
-    path("clusters/<int:pk>/proofs/", views.cluster, name="cluster"),
-    path("clusters/<int:pk>/proofs/window/", views.window, name="window"),
+    path("clusters/<id:pk>/proofs/", views.cluster, name="cluster"),
+    path("clusters/<id:pk>/proofs/window/", views.window, name="window"),
     *(
-        path(f"clusters/<int:pk>/proofs/{kind}/", views.propose, {"kind": kind}, name=kind)
+        path(f"clusters/<id:pk>/proofs/{kind}/", views.propose, {"kind": kind}, name=kind)
         for kind in ("restart", "reboot", "failover", "maintenance")
     ),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from django.contrib import messages
 from django.contrib.auth.models import User
@@ -18,6 +18,8 @@ from lbftp.accounts.models import Role, Team
 from lbftp.changes.errors import ServiceError
 
 _View = TypeVar("_View", bound=Callable[..., Any])
+# As in addresses (lbftp.web.converters): what fits into every column.
+_DIGITS: Final = 18
 
 
 def person(request: HttpRequest) -> User:
@@ -42,15 +44,21 @@ def teams_with(request: HttpRequest, least: Role) -> list[Team]:
     return [t for t in access.visible(user, Team).order_by("name") if access.has_role(user, t, least)]
 
 
+def row_id(typed: str) -> int:
+    """The number of a row that a form or an address names. Raises Http404 for what can be no row's number."""
+    if not typed.isascii() or not typed.isdecimal() or len(typed) > _DIGITS:
+        raise Http404
+    return int(typed)
+
+
 def team_for(request: HttpRequest, least: Role) -> Team:
     """The team that is named in the request, else the user's first fitting one. 404 to strangers, 403 below `least`."""
     given = request.POST.get("team") or request.GET.get("team")
-    if given:
-        if not given.isdecimal():
-            raise Http404
-        access.get(person(request), Team, pk=int(given))
+    wanted = row_id(given) if given else None
+    if wanted is not None:
+        access.get(person(request), Team, pk=wanted)
     for team in teams_with(request, least):
-        if not given or team.pk == int(given):
+        if wanted in (None, team.pk):
             return team
     raise PermissionDenied(f"This needs the role {least.value} in a team: ask one of its administrators.")
 

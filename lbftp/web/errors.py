@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from lbftp.database import AWAY
+from lbftp.limits import MOST_BYTES, TOO_SLOW
 from lbftp.web.landing import nearest_page
 
 # The site works: there is somewhere to go on from here.
@@ -17,6 +18,22 @@ _WITH_MENU: Final = (403, 404, 405)
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature
     return _page(request, 400, "That request made no sense", "Go back, load the page again and try once more.")
+
+
+def unread(request: HttpRequest, status: int) -> HttpResponse:
+    """For a body that was not read to its end (lbftp.limits)."""
+    if status == TOO_SLOW:
+        return _page(request, status, "The request took too long", "Nothing was saved. Load the page and try again.")
+    text = (
+        f"lbftp takes requests of up to {MOST_BYTES >> 20} MiB, and no files: this one was not read, and nothing was "
+        "saved. Go back and paste less, such as a private key instead of an archive."
+    )
+    return _page(request, status, "The request is too large", text)
+
+
+def unstorable(request: HttpRequest) -> HttpResponse:
+    text = "It holds a NUL character, which cannot be stored. Nothing was saved. Go back, and type that text again."
+    return _page(request, 400, "That request made no sense", text)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:

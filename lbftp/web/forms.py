@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from django import forms
 
 from lbftp.changes.errors import Invalid, ServiceError
 
 _T = TypeVar("_T")
+
+
+_UNSEEN: Final = {"class": "mono secret", "autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
+
+
+class SecretArea(forms.Textarea):
+    """For a private key or a password: drawn as dots, and never sent back to the browser, not even after an error."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__({**_UNSEEN, **(attrs or {})})
+
+    def format_value(self, value: object) -> None:  # noqa: ARG002 - Django's signature
+        return None
+
+
+class SecretLine(forms.TextInput):
+    """The same in one line, for what is shown while it is typed, such as a one-time code."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__({**_UNSEEN, "class": "mono", **(attrs or {})})
+
+    def format_value(self, value: object) -> None:  # noqa: ARG002
+        return None
+
+
+_SECRETS: Final = (SecretArea, SecretLine, forms.PasswordInput)
 
 
 class ServiceForm(forms.Form):
@@ -44,6 +70,12 @@ class ServiceForm(forms.Form):
             known = problem["field"] in self.fields
             text = f"{problem['reason']} {problem['remedy']}".strip()
             self.add_error(problem["field"] if known else None, text if known else f"{problem['field']}: {text}")
+
+    @property
+    def emptied(self) -> list[str]:
+        """Labels of the fields that come back empty after an error, because secrets are never shown."""
+        found = [name for name, field in self.fields.items() if isinstance(field.widget, _SECRETS)]
+        return [str(self[name].label) for name in found if self.data.get(self.add_prefix(name))]
 
     @property
     def status(self) -> int:

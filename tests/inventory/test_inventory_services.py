@@ -10,6 +10,7 @@ from lbftp.changes.errors import Invalid, Refused
 from lbftp.changes.models import Run
 from lbftp.core import hostkey
 from lbftp.inventory import services
+from lbftp.inventory.crypto import opened
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
 from tests.worlds import CANARY_KEY, CANARY_SUDO, World, claimed, facts, host_key, private_key
 
@@ -186,7 +187,7 @@ def test_secrets_are_ciphertext_in_the_database(world: World) -> None:
         stored = str(cursor.fetchall())
     assert CANARY_KEY not in stored
     assert CANARY_SUDO not in stored
-    assert Credential.objects.get(pk=world.key.pk).secret == CANARY_KEY
+    assert opened(Credential.objects.get(pk=world.key.pk).secret) == CANARY_KEY
 
 
 def test_a_private_key_has_to_be_one(world: World) -> None:
@@ -198,14 +199,14 @@ def test_a_private_key_has_to_be_one(world: World) -> None:
     for bad in ("", "  ", "ssh-ed25519 AAAA", "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n-----END-----"):
         assert field_of(lambda bad=bad: add(bad)) == "secret"  # type: ignore[misc]
     key = private_key()
-    assert add(key.replace("\n", "\r\n")).secret == key
+    assert opened(add(key.replace("\n", "\r\n")).secret) == key
 
 
 def test_replacing_a_secret(world: World) -> None:
     key = private_key()
     services.replace_secret(user=world.alice, credential=world.key, secret=key)
     kept = Credential.objects.get(pk=world.key.pk)
-    assert (kept.secret, kept.sudo_password) == (key, CANARY_SUDO)
+    assert (opened(kept.secret), opened(kept.sudo_password)) == (key, CANARY_SUDO)
     services.replace_secret(user=world.alice, credential=world.key, secret=key, sudo_password="")
     assert Credential.objects.get(pk=world.key.pk).sudo_password == ""
 

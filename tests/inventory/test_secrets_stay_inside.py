@@ -16,6 +16,7 @@ from lbftp.changes import services
 from lbftp.changes.models import RunEvent
 from lbftp.changes.services import runs
 from lbftp.clusters.services import dump
+from lbftp.inventory.crypto import opened
 from lbftp.inventory.models import Credential
 from tests.worlds import CANARY_FTP, CANARY_KEY, CANARY_SUDO, World, applied, claimed, finished
 
@@ -71,4 +72,4 @@ def test_not_in_dumps_of_the_database_which_can_be_loaded_again(world: World) ->
     for item in serializers.deserialize("json", text):
         item.save()
     key = Credential.objects.get(pk=world.key.pk)
-    assert (key.secret, key.sudo_password) == (CANARY_KEY, CANARY_SUDO)
+    assert (opened(key.secret), opened(key.sudo_password)) == (CANARY_KEY, CANARY_SUDO)

@@ -8,7 +8,7 @@ from lbftp.changes.services import verify
 from lbftp.changes.services.jobs import job_for
 from lbftp.core.hostkey import fingerprint
 from lbftp.core.job import Job
-from lbftp.inventory import suggest
+from lbftp.inventory import crypto, suggest
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router, ServerHost
 from lbftp.inventory.services import store_facts, store_offered_key
 from tests.web.conftest import As
@@ -169,8 +169,8 @@ def test_secrets_can_be_replaced_and_never_read(world: World, browse: As) -> Non
     url = reverse("inventory:credential", args=[world.key.pk])
     admin.post(url, {**opened(admin, url), "secret": key})
     stored = Credential.objects.get(pk=world.key.pk)
-    assert stored.secret == key
-    assert stored.sudo_password == CANARY_SUDO
+    assert crypto.opened(stored.secret) == key
+    assert crypto.opened(stored.sudo_password) == CANARY_SUDO
     addresses = ["inventory:credentials", "inventory:routers", "home"]
     pages = [admin.get(reverse(name)) for name in addresses]
     pages += [admin.get(reverse(name, args=[world.key.pk])) for name in ("inventory:credential",)]

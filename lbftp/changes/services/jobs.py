@@ -13,6 +13,7 @@ from lbftp.clusters.models import Cluster
 from lbftp.clusters.specs import other_specs, spec_of
 from lbftp.core.job import REVISION, Access, Job, Probe
 from lbftp.core.spec import ClusterSpec, from_json
+from lbftp.inventory.crypto import Sealed, SecretLost, opened
 from lbftp.inventory.models import Credential, ProbeHost, Router, ServerHost, SshHost
 from lbftp.proofs.services.rests import resting
 
@@ -115,6 +116,7 @@ def _probes(cluster: Cluster) -> tuple[Probe, ...]:
         return ()
     if reason := account.blocking_reason(Credential.Purpose.FTP):
         raise Refused(f"{reason} Nothing was sent. Choose an FTP account in the form of {cluster}.")
+    password = _opened(account, account.secret)
     hosts = cluster.probe_hosts.select_related("credential").order_by("name")
     places: list[tuple[Access | None, list[str]]] = [(_access(host), host.source_addresses) for host in hosts]
     if cluster.probe_worker:
@@ -125,7 +127,7 @@ def _probes(cluster: Cluster) -> tuple[Probe, ...]:
             sources=tuple(sources),
             username=account.username,
             path=cluster.probe_path,
-            password=account.secret,
+            password=password,
             upload=cluster.probe_upload_folder,
         )
         for access, sources in places
@@ -137,14 +139,22 @@ def _access(host: SshHost) -> Access:
     if reason := credential.blocking_reason(Credential.Purpose.SSH):
         raise Refused(f"{reason} Enrol {host.name} again with an SSH credential.")
     by_key = credential.kind == Credential.Kind.KEY
+    secret = _opened(credential, credential.secret)
     return Access(
         name=host.name,
         address=host.address,
         port=host.port,
         username=credential.username,
         host_key=host.host_key,
-        key=credential.secret if by_key else "",
-        password="" if by_key else credential.secret,
+        key=secret if by_key else "",
+        password="" if by_key else secret,
         sudo=credential.use_sudo,
-        sudo_password=credential.sudo_password,
+        sudo_password=_opened(credential, credential.sudo_password),
     )
+
+
+def _opened(credential: Credential, secret: str | Sealed) -> str:
+    try:
+        return opened(secret)
+    except SecretLost as error:
+        raise Refused(f"The secret of the credential {credential} cannot be used. {error}") from error
