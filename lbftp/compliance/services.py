@@ -63,8 +63,9 @@ def set_policy(  # noqa: PLR0913 - the form's fields
         return put_in_force(user=user, cluster=cluster, values=values)
 
 
-def put_in_force(*, user: User, cluster: Cluster, values: dict[str, Any]) -> Policy:
-    """Sets the policy to `values`, which were checked, and approved where that is needed."""
+def put_in_force(*, user: User, cluster: Cluster, values: dict[str, Any], seen: Values | None = None) -> Policy:
+    """Sets the policy to `values`, which were checked, and approved where that is needed. `seen` are those that it was
+    to stand instead of: raises Conflict where others were set since."""
     policy = Policy(cluster=cluster, **values)
     due = next_time(policy, database.now()) if policy.enabled else None
     with transaction.atomic():
@@ -72,6 +73,7 @@ def put_in_force(*, user: User, cluster: Cluster, values: dict[str, Any]) -> Pol
         Cluster.objects.select_for_update().get(pk=cluster.pk)
         before = Policy.objects.filter(cluster=cluster).first()
         thing, stored = _thing(cluster), stored_values(before)
+        editing.refuse_unseen(thing, seen=seen, stored=stored, wanted=values)
         row = Policy.objects.update_or_create(cluster=cluster, defaults={**values, "next_due": due})[0]
         words = _told(row)
         if words != (_told(before) if before else _OFF):
@@ -109,7 +111,8 @@ def _proposed(user: User, cluster: Cluster, before: Policy | None, values: dict[
         ["Instead of", _told(before) if before else _OFF],
     ]
     title = f"Re-apply {cluster} by schedule: {when}"[:120]
-    return propose_policy(user=user, cluster=cluster, values=values, covers=covers, title=title)
+    seen = stored_values(before)
+    return propose_policy(user=user, cluster=cluster, values=values, instead_of=seen, covers=covers, title=title)
 
 
 def _told(policy: Policy) -> str:

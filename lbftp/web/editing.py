@@ -110,7 +110,9 @@ class EditForm(ServiceForm):
     @property
     def seen_values(self) -> Values:
         """What the person saw. Nothing, if the form did not say so: then every difference is shown."""
-        return self._opened(str(self.data.get("seen", "")))[0]
+        opened = self._opened(str(self.data.get("seen", "")))
+
+        return opened[0] if opened else {}
 
     def moved_on(self) -> MovedOn | None:
         """What was saved since the form was opened, for a form that is still typed in; None if nothing was."""
@@ -174,13 +176,14 @@ class EditForm(ServiceForm):
         that what was read elsewhere never counts as read here."""
         return signing.dumps([self.subject, dict(seen), dict(asked)], salt=_SALT, compress=True)
 
-    def _opened(self, sealed: str) -> tuple[dict[str, Any], dict[str, Asked]]:
+    def _opened(self, sealed: str) -> tuple[dict[str, Any], dict[str, Asked]] | None:
+        """None for what was not sealed here, or for another thing."""
         try:
             subject, seen, asked = signing.loads(sealed, salt=_SALT)
         except (signing.BadSignature, ValueError):
-            return {}, {}
+            return None
 
-        return (seen, asked) if subject == self.subject else ({}, {})
+        return (seen, asked) if subject == self.subject else None
 
     # ---- a save that met another ------------------------------------------------------------------------------------
 
@@ -209,12 +212,12 @@ class EditForm(ServiceForm):
 
     def _point(self, key: str, conflict: Conflict) -> Point:
         was, mine = conflict.seen.get(key), conflict.wanted.get(key)
-        known = key in conflict.seen or bool(conflict.seen)
+        known = self._opened(str(self.data.get("seen", ""))) is not None
 
         return Point(
             key=key,
             label=self.label(key),
-            was=self.shown(key, was) if known else "not known",
+            was=self.shown(key, was) if known else "not known",  # a page from before it said what it showed
             mine=self.shown(key, mine),
             theirs=self.shown(key, conflict.stored.get(key)),
             both=mine != was,
@@ -227,10 +230,11 @@ class EditForm(ServiceForm):
 
     def _decided(self, data: Any) -> Any:
         """`data` with what the person chose. What they typed anew since they were asked stands above the choice."""
-        seen, asked = self._opened(str(data.get("seen", "")))
-        if not asked:
+        opened = self._opened(str(data.get("seen", "")))
+        if opened is None or not opened[1]:
             return data
 
+        seen, asked = opened
         found: QueryDict = data.copy()
         found["seen"] = self._sealed(seen, {})
         every = data.get("resolve", "")

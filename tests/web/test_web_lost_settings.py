@@ -12,7 +12,9 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from lbftp.accounts.models import Membership, Role
-from lbftp.changes.errors import Conflict
+from lbftp.changes.errors import Conflict, Refused
+from lbftp.changes.models import ChangeRequest
+from lbftp.changes.services import approve
 from lbftp.compliance.models import Policy
 from lbftp.compliance.services import set_policy
 from lbftp.inventory import services as inventory
@@ -182,6 +184,26 @@ def test_a_role_given_meanwhile_is_not_taken_back_unseen(world: World, dora: Use
     mine.post(address, {"seen": "viewer", "role": "admin"})
     member.refresh_from_db()
     assert member.role == "admin"
+
+
+def test_an_approved_schedule_does_not_remove_one_that_was_set_since(world: World) -> None:
+    worlds.applied(world)
+    hourly: dict[str, Any] = {"cron": "0 * * * *", "time_zone": "UTC", "enabled": True}
+    change = set_policy(user=world.alice, cluster=world.cluster, action="reapply", **hourly)
+    assert isinstance(change, ChangeRequest)
+    daily = {**hourly, "cron": "0 3 * * *"}
+    set_policy(user=world.bob, cluster=world.cluster, action="report", **daily)
+
+    with pytest.raises(Refused, match="bob set another schedule since this was proposed"):
+        approve(user=world.carol, change=change, plan_digest=change.plan_digest)
+
+    assert _schedule(world)["cron"] == "0 3 * * *"
+    change.refresh_from_db()
+    assert change.state == ChangeRequest.State.PROPOSED
+    anew = set_policy(user=world.alice, cluster=world.cluster, action="reapply", **hourly | {"cron": "5 * * * *"})
+    assert isinstance(anew, ChangeRequest)
+    approve(user=world.carol, change=anew, plan_digest=anew.plan_digest)
+    assert _schedule(world)["cron"] == "5 * * * *"
 
 
 def test_first_settings_of_two_meet_as_well(world: World) -> None:

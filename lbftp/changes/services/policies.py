@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from lbftp.changes import states, terms
-from lbftp.changes.errors import Refused
+from lbftp.changes.errors import Conflict, Refused
 from lbftp.changes.models import ChangeRequest
 from lbftp.changes.services import requests
 from lbftp.clusters.models import Cluster
@@ -18,16 +18,23 @@ from lbftp.core.spec import canonical
 C = ChangeRequest.State
 
 
-def propose_policy(
-    *, user: User, cluster: Cluster, values: dict[str, Any], covers: terms.Terms, title: str
+def propose_policy(  # noqa: PLR0913 - what the change is made of
+    *,
+    user: User,
+    cluster: Cluster,
+    values: dict[str, Any],
+    instead_of: dict[str, Any],
+    covers: terms.Terms,
+    title: str,
 ) -> ChangeRequest:
     """A change that sets the cluster's schedule to `values` (checked by the caller), waiting for approval at once: no
-    router is asked. `covers` says in words what is approved. To be called with the cluster's row locked.
+    router is asked. `covers` says in words what is approved, `instead_of` has the values that are set now. To be called
+    with the cluster's row locked.
 
     Raises Refused without the role operator, where nothing is applied, and where the same waits already.
     """
     title = requests.checked_title(user, cluster, title, "")
-    params = {"policy": values, "terms": covers}
+    params = {"policy": values, "instead_of": instead_of, "terms": covers}
     with transaction.atomic():
         revision = requests.applied(cluster)
         _refuse_waiting(cluster, values)
@@ -39,11 +46,23 @@ def propose_policy(
 
 
 def take_effect(change: ChangeRequest, user: User) -> None:
-    """The approved schedule is in force, as `user`'s approval was the last one needed."""
+    """The approved schedule is in force, as `user`'s approval was the last one needed.
+
+    Raises Refused where somebody set another one since it was proposed: what was approved stands instead of that one.
+    """
     # compliance.services itself needs the services of changes.
     from lbftp.compliance import services as compliance
 
-    compliance.put_in_force(user=user, cluster=change.cluster, values=change.params["policy"])
+    values, seen = change.params["policy"], change.params.get("instead_of")
+    try:
+        compliance.put_in_force(user=user, cluster=change.cluster, values=values, seen=seen)
+    except Conflict as error:
+        who = " and ".join(error.who) or "Somebody"
+        raise Refused(
+            f"{who} set another schedule since this was proposed, and it would be removed: reject this change, and "
+            "propose the schedule anew from what is set now."
+        ) from error
+
     states.move(change, C.APPROVED, C.APPLIED, user=user, reason="The schedule is in force.")
 
 
