@@ -17,6 +17,7 @@ from lbftp.changes.models import ChangeRequest
 from lbftp.changes.services import approve
 from lbftp.compliance.models import Policy
 from lbftp.compliance.services import set_policy
+from lbftp.inventory import crypto
 from lbftp.inventory import services as inventory
 from lbftp.inventory.models import Credential, RealServer, Router
 from lbftp.proofs.models import Window
@@ -162,9 +163,9 @@ def test_a_secret_replaced_meanwhile_is_not_replaced_unseen(world: World, dora: 
     assert "password</" not in page.partition('name="secret"')[2].partition("</textarea>")[0]
     for word in ("dora&#x27;s password", "alice&#x27;s password"):
         assert word not in page
-    assert Credential.objects.get(pk=world.account.pk).secret == "dora's password"
+    assert crypto.opened(Credential.objects.get(pk=world.account.pk).secret) == "dora's password"
     assert mine.post(address, {"seen": seen(page), "secret": "alice's password"}).status_code == 302
-    assert Credential.objects.get(pk=world.account.pk).secret == "alice's password"
+    assert crypto.opened(Credential.objects.get(pk=world.account.pk).secret) == "alice's password"
 
 
 def test_a_role_given_meanwhile_is_not_taken_back_unseen(world: World, dora: User, browse: As) -> None:
