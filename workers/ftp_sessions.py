@@ -139,7 +139,7 @@ class Session:
         with contextlib.suppress(OSError):
             self.control.settimeout(_SHORT)
             self.control.sendall(b"QUIT\r\n")
-            self.file.readline()
+            self.file.readline(_MOST_ANSWER)
         self.file.close()
         self.control.close()
 
