@@ -1,4 +1,6 @@
-"""Differences as findings for people: what is wrong, how much it matters, what it breaks, what to do."""
+"""Differences as findings for people: what is wrong, how much it matters, what it breaks, what
+to do.
+"""
 
 from __future__ import annotations
 
@@ -33,22 +35,18 @@ class Finding:
 
 
 def finding(code: str, router: str, expected: str, found: str, **fields: object) -> Finding:
-    """The finding of `code` as the catalogue has it; `fields` are those of its sentence and remedy. KeyError for a code
-    that there is not."""
+    """The finding of `code` as the catalogue has it; `fields` are those of its sentence and
+    remedy. KeyError for a code that there is not."""
     one = entry(code)
     what, remedy = one.sentence.format(**fields), one.remedy.format(**fields)
     return Finding(code, one.severity, router, what, expected, found, remedy, one.repairable)
 
 
-def is_drift(one: Mapping[str, Any]) -> bool:
-    """Whether a finding as a run stores it (`Finding.to_json`, with `repaired`) is drift: more than a note, and not
-    put right by the run that found it."""
-    return one.get("severity") != "info" and not one.get("repaired")
-
-
-def drifted(found: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether anything that a run found is drift. States of clusters, pages and exit codes all ask here."""
-    return any(is_drift(one) for one in found)
+def drift(found: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of findings as a run stores them (`Finding.to_json`, with `repaired`) those that are
+    drift: more than a note, and not put right by the run that found them. States of clusters,
+    pages and exit codes all ask here."""
+    return [one for one in found if one.get("severity") != "info" and not one.get("repaired")]
 
 
 # What a boot leaves out if a unit does not start.
@@ -88,25 +86,39 @@ def _of(router: str, difference: Difference) -> Iterator[Finding]:
     yield _finding(router, difference, difference.expected, difference.found)
 
 
-def _finding(router: str, difference: Difference, expected: str, found: str, what: str = "") -> Finding:
+def _finding(
+    router: str,
+    difference: Difference,
+    expected: str,
+    found: str,
+    what: str = "",
+) -> Finding:
     key, boot = difference.key, _BOOT.get(difference.key, _BOOT_RULES)
     made = finding(difference.kind, router, expected, found, key=key, boot=boot)
     return replace(made, what=what) if what else made
 
 
 def _rules(router: str, difference: Difference) -> Iterator[Finding]:
-    """One finding a rule that is missing or too many; one for the chain if only the order is wrong."""
-    expected, found = difference.expected.split("\n"), difference.found.split("\n") if difference.found else []
+    """One finding a rule that is missing or too many; one for the chain if only the order is
+    wrong.
+    """
+    key = difference.key
+    expected = difference.expected.split("\n")
+    found = difference.found.split("\n") if difference.found else []
+
     normal_found = {_plain(text) for text in found}
     normal_expected = {_plain(text) for text in expected}
     missing = [text for text in expected if _plain(text) not in normal_found]
     extra = [text for text in found if _plain(text) not in normal_expected]
+
     for text in missing:
-        yield _finding(router, difference, text, "", f"{difference.key}: the {_name(text)} is missing: {text}")
+        what = f"{key}: the {_name(text)} is missing: {text}"
+        yield _finding(router, difference, text, "", what)
     for text in extra:
-        yield _finding(router, difference, "", text, f"{difference.key}: a rule that is not ours: {text}")
+        yield _finding(router, difference, "", text, f"{key}: a rule that is not ours: {text}")
     if not missing and not extra:
-        yield _finding(router, difference, difference.expected, difference.found, f"{difference.key}: wrong order")
+        whole = (difference.expected, difference.found)
+        yield _finding(router, difference, *whole, f"{key}: wrong order")
 
 
 def _plain(text: str) -> tuple[str, ...]:

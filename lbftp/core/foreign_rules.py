@@ -1,4 +1,6 @@
-"""Rules of iptables that are not ours: which run on a router, and which of them are saved nowhere."""
+"""Rules of iptables that are not ours: which run on a router, and which of them are saved
+nowhere.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""What is ours on a router and on an FTP server: every folder, file, chain, table, unit and mark, in this one place.
+"""What is ours on a router and on an FTP server: every folder, file, chain, table, unit and mark,
+in this one place.
 
-Readers look for these names, renderers and programs write them, a roll back takes them away again, and pages tell
-people of them. No other file spells one of them: who changes one here changes it everywhere.
+Readers look for these names, renderers and programs write them, a roll back takes them away again,
+and pages tell people of them. No other file spells one of them: who changes one here changes it
+everywhere.
 
 What the folder of ours on a router holds (HOME):
 
@@ -10,7 +12,8 @@ What the folder of ours on a router holds (HOME):
     guard/deadline            seconds of uptime
     guard/restored            the name of the last checkpoint that was restored
     guard/lock  guard/watch   the lock of all that decide over a guard, and the watcher's program
-    checkpoints/NAME/         number, restore, record, digests and copies; `confirmed` or `restored` when it is over
+    checkpoints/NAME/         number, restore, record, digests and copies; when it is over also
+                              `confirmed` or `restored`
     running/                  the rules as they ran before a drill
     roll-back                 the program by which a person goes back on the console
 """
@@ -30,7 +33,8 @@ RUNNING_RULES: Final = f"{HOME}/running"
 CHECKPOINTS: Final = f"{HOME}/checkpoints"
 CHECKPOINTS_KEPT: Final = 20
 
-# On an FTP server's own machine: a folder for each time that its settings were changed, and the lock of those programs.
+# On an FTP server's own machine: a folder for each time that its settings were changed, and the
+# lock of those programs.
 SERVERS: Final = f"{HOME}/servers"
 SERVERS_KEPT: Final = 20
 SERVERS_LOCK: Final = "/run/lbftp-servers.lock"
@@ -42,10 +46,12 @@ GUARD_UNIT_FILE: Final = f"{_UNITS}/{GUARD_UNIT}"
 WATCH_UNIT: Final = "lbftp-guard-watch"
 # What `systemctl enable` makes, without its reload of all units: the next boot is soon enough.
 WANTS: Final = f"{_UNITS}/multi-user.target.wants"
-# While this file is there, keepalived starts neither at boot nor by mistake (systemd.unit(5), ConditionPathExists).
+# While this file is there, keepalived starts neither at boot nor by mistake (systemd.unit(5),
+# ConditionPathExists).
 MAINTENANCE_FILE: Final = f"{_UNITS}/keepalived.service.d/lbftp-maintenance.conf"
 
-# keepalived: the folder of our files, the line by which its main file reads them, and where new ones are tested.
+# keepalived: the folder of our files, the line by which its main file reads them, and where new
+# ones are tested.
 INCLUDE_DIR_NAME: Final = "lbftp.d"
 INCLUDE_DIR: Final = f"/etc/keepalived/{INCLUDE_DIR_NAME}"
 INCLUDE_LINE: Final = f"include {INCLUDE_DIR}/*.conf"
@@ -60,7 +66,8 @@ SYSCTL_FILE: Final = "/etc/sysctl.d/90-lbftp.conf"
 CHAIN_PREFIX: Final = "LBFTP-"
 TABLE_PREFIX: Final = "lbftp-"
 
-# A new file beside the old one has this name and six more characters, until it is renamed into place.
+# A new file beside the old one has this name and six more characters, until it is renamed into
+# place.
 NEW_FILE: Final = ".lbftp."
 # By this word a line of our programs' output marks where a step begins or ends.
 STEP_MARK: Final = "@lbftp"
@@ -69,7 +76,8 @@ JOURNAL_TAG: Final = "lbftp"
 # The first words of a file that is ours alone.
 OWNED: Final = "lbftp owns this"
 
-# What a health check gives as its password where no account is known: an address, as anonymous FTP asks (RFC 1635).
+# What a health check gives as its password where no account is known: an address, as anonymous FTP
+# asks (RFC 1635).
 ANONYMOUS_ADDRESS: Final = "lbftp@localhost"
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,199}")
@@ -77,7 +85,9 @@ _LONGEST_NAME: Final = 100
 
 
 def checked_name(name: str, longest: int = _LONGEST_NAME) -> str:
-    """`name` of a manager, run, checkpoint or folder, which may stand in a program unquoted. ValueError for another."""
+    """`name` of a manager, run, checkpoint or folder, which may stand in a program unquoted.
+    ValueError for another.
+    """
     if len(name) > longest or not _NAME.fullmatch(name):
         raise ValueError(f"{name[:40]!r} is not a name")
     return name
@@ -94,7 +104,9 @@ def servers_restore_command(folder: str) -> str:
 
 
 def check_account(cluster: str) -> str:
-    """The file with the account of the cluster's health check, which the router's administrator may make."""
+    """The file with the account of the cluster's health check, which the router's administrator
+    may make.
+    """
     return f"/etc/lbftp/check-{cluster}"
 
 

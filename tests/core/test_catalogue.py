@@ -12,7 +12,7 @@ from lbftp.core.checks.catalogue.actions import ACTIONS
 from lbftp.core.checks.catalogue.lint import LINT
 from lbftp.core.checks.catalogue.routers import ROUTERS
 from lbftp.core.checks.catalogue.servers import SERVERS
-from lbftp.core.findings import drifted, finding, is_drift
+from lbftp.core.findings import drift, finding
 
 ROOT = Path(__file__).parents[2]
 NUMBERED = re.compile(r'"((?:LBF|FTP)\d{3})"')
@@ -85,7 +85,7 @@ def test_an_unknown_code_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "drift"),
+    ("one", "counts"),
     [
         ({"severity": "error"}, True),
         ({"severity": "warning", "repaired": False}, True),
@@ -93,7 +93,12 @@ def test_an_unknown_code_is_refused() -> None:
         ({"severity": "info"}, False),
     ],
 )
-def test_what_is_drift(one: dict[str, object], drift: bool) -> None:
-    assert is_drift(one) is drift
-    assert drifted([{"severity": "info"}, one]) is drift
-    assert not drifted([])
+def test_what_is_drift(one: dict[str, object], counts: bool) -> None:
+    note = {"severity": "info"}
+    assert drift([note, one, note]) == ([one] if counts else [])
+
+
+def test_what_is_drift_is_asked_in_one_place() -> None:
+    """The rule is spelled once in the product: severity and repair together."""
+    rule = re.compile(r"severity\W{1,6}(\)|\])?\s*!= \"info\" and not .{0,20}repaired")
+    assert [path for path, text in sources().items() if rule.search(text)] == ["lbftp/core/findings.py"]

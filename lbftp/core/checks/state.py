@@ -1,8 +1,9 @@
-"""Everything that can be said about the state of a pair: verification and compliance report this, documented in
-docs/findings.md.
+"""Everything that can be said about the state of a pair: verification and compliance report this,
+documented in docs/findings.md.
 
-`lbftp.core.findings` compares with the plan, and decides whether an apply has arrived. What is checked here beside that
-is the rest of the world: others' rules, what a boot will bring, what the daemons think, how full tables are.
+`lbftp.core.findings` compares with the plan, and decides whether an apply has arrived. What is
+checked here beside that is the rest of the world: others' rules, what a boot will bring, what the
+daemons think, how full tables are.
 """
 
 from __future__ import annotations

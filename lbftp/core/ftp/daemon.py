@@ -23,10 +23,11 @@ class ToldNothing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """The daemon's own names for what a remedy speaks of, as they go behind "Set", "Switch it on (…)" and the like.
+    """The daemon's own names for what a remedy speaks of, as they go behind "Set", "Switch it on
+    (…)" and the like.
 
-    `data_port` holds {port}. `ipv4` and `ipv6` are what serves that IP version. `told_nothing` is for a daemon that
-    answers PASV with 0.0.0.0 for a reason of its own.
+    `data_port` holds {port}. `ipv4` and `ipv6` are what serves that IP version. `told_nothing` is
+    for a daemon that answers PASV with 0.0.0.0 for a reason of its own.
     """
 
     passive_range: str
@@ -49,8 +50,9 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be set for one of a daemon's servers: the findings with `codes` are to go. `config` is the daemon's
-    main file or folder, `number` the server's place in the order of reading, `files` all texts by path."""
+    """What is to be set for one of a daemon's servers: the findings with `codes` are to go.
+    `config` is the daemon's main file or folder, `number` the server's place in the order of
+    reading, `files` all texts by path."""
 
     spec: ClusterSpec
     config: str
@@ -64,14 +66,16 @@ class Asked:
 class Settings:
     """How the daemon's own files are edited.
 
-    `codes` are the findings that are put right so; certificates, further ports and demands on clients are people's.
-    `options` are the lower-case names of all that is set: their lines may be shown to people. `harmless` are further
-    options known to hold no secret, where every other line is hidden; None: lines are hidden by what they look like.
+    `codes` are the findings that are put right so; certificates, further ports and demands on
+    clients are people's. `options` are the lower-case names of all that is set: their lines may be
+    shown to people. `harmless` are further options known to hold no secret, where every other line
+    is hidden; None: lines are hidden by what they look like.
 
-    `wanted` gives the options that are to change, `spelled` them as lines for a person, `edited` the files that change.
-    `reloadable` says whether reading the files again is enough. `whole` is the one text that the daemon judges, ''
-    where it judges the edited files. `judge` is the shell text of the step that has it judge, run as a function, and
-    `judged_by` the sentence that says how. `wanted` and `edited` raise Unsettable.
+    `wanted` gives the options that are to change, `spelled` them as lines for a person, `edited`
+    the files that change. `reloadable` says whether reading the files again is enough. `whole` is
+    the one text that the daemon judges, '' where it judges the edited files. `judge` is the shell
+    text of the step that has it judge, run as a function, and `judged_by` the sentence that says
+    how. `wanted` and `edited` raise Unsettable.
     """
 
     codes: frozenset[str]
@@ -88,12 +92,14 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
-    """`name` is that of its process, and of its unit without ".service"; `title` is how people write it.
+    """`name` is that of its process, and of its unit without ".service"; `title` is how people
+    write it.
 
-    `main_files` are where packages put its main file, and `option_folder` where one has a file for each option, ''
-    for none. `found_by` are shell commands that print every file it may read. `read` gives its servers, from the main
-    file's path and all texts; it raises ObserveError where the daemon would not start. `lines` gives what a cluster
-    needs of it on a platform; it raises SpecError with the reason if it can serve none of it.
+    `main_files` are where packages put its main file, and `option_folder` where one has a file for
+    each option, '' for none. `found_by` are shell commands that print every file it may read.
+    `read` gives its servers, from the main file's path and all texts; it raises ObserveError where
+    the daemon would not start. `lines` gives what a cluster needs of it on a platform; it raises
+    SpecError with the reason if it can serve none of it.
     """
 
     name: str

@@ -1,4 +1,5 @@
-"""What an FTP server's configuration breaks in a cluster: reasons and remedies (docs/ftp-servers.md).
+"""What an FTP server's configuration breaks in a cluster: reasons and remedies
+(docs/ftp-servers.md).
 
 Nothing here is repairable by re-applying, which changes routers only.
 """
@@ -24,8 +25,8 @@ Rule = Callable[[ClusterSpec, str, FtpServer], Iterator[Finding]]
 def daemon_findings(spec: ClusterSpec, server: str, found: Sequence[FtpServer]) -> list[Finding]:
     """What keeps `server` (its name) from doing its part in `spec`.
 
-    `found` are all its FTP servers: each instance of vsftpd or Pure-FTPd, each server of ProFTPD. One that listens at
-    none of the cluster's ports is not the cluster's business.
+    `found` are all its FTP servers: each instance of vsftpd or Pure-FTPd, each server of ProFTPD.
+    One that listens at none of the cluster's ports is not the cluster's business.
     """
     listening = [one for one in found if one.control_port in served_ports(spec)]
     missing = list(_unserved(spec, server, found)) if found else []
@@ -33,7 +34,9 @@ def daemon_findings(spec: ClusterSpec, server: str, found: Sequence[FtpServer]) 
 
 
 def _unserved(spec: ClusterSpec, server: str, found: Sequence[FtpServer]) -> Iterator[Finding]:
-    """Ports, and IP versions of ports, at which nothing listens. A remedy speaks of the first server that was found."""
+    """Ports, and IP versions of ports, at which nothing listens. A remedy speaks of the first
+    server that was found.
+    """
     has = ", ".join(sorted({str(one.control_port) for one in found if one.control_port})) or "none"
     for port in served_ports(spec):
         here = [one for one in found if one.control_port == port]
@@ -124,7 +127,9 @@ def _same(text: str) -> str:
 
 
 def _active(spec: ClusterSpec, server: str, one: FtpServer) -> Iterator[Finding]:
-    """The helper prepares only one port; without it the routers' rules let every data port of the cluster pass."""
+    """The helper prepares only one port; without it the routers' rules let every data port of
+    the cluster pass.
+    """
     wanted = (data_port(one.control_port),) if spec.mode == "helper" else data_ports(spec)
     if spec.active == "none":
         return
@@ -144,9 +149,8 @@ def _idle(spec: ClusterSpec, server: str, one: FtpServer) -> Iterator[Finding]:
     if limit and not 0 < one.idle_timeout <= limit:
         has = f"{one.idle_timeout} s" if one.idle_timeout else "never"
         why = f"quiet sessions end after {has}, persistence after {limit} s: a late transfer may reach another server"
-        remedy = (
-            f"{_set(_words(one).idle_timeout, f'{idle_timeout(spec)} s')[:-1]}, or lengthen the cluster's persistence."
-        )
+        shorter = _set(_words(one).idle_timeout, f"{idle_timeout(spec)} s").removesuffix(".")
+        remedy = f"{shorter}, or lengthen the cluster's persistence."
         yield _finding("ftpd-idle-timeout", (server, one), why, (f"{limit} s at most", has), remedy)
 
 

@@ -1,4 +1,6 @@
-"""What the editors of all daemons share: options with the values that they need, and words that are safe in a line."""
+"""What the editors of all daemons share: options with the values that they need, and words that
+are safe in a line.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from typing import Final
 # Option as the daemon spells it -> its value, None for one that must not be there.
 Wanted = Mapping[str, str | None]
 
-# Findings that every daemon's editor puts right: what PASV names, and which ports passive connections use.
+# Findings that every daemon's editor puts right: what PASV names, and which ports passive
+# connections use.
 ADDRESS_CODES: Final = frozenset({"ftpd-pasv-address", "ftpd-pasv-missing", "ftpd-pasv-ipv6", "ftpd-pasv-name"})
 RANGE_CODES: Final = frozenset({"ftpd-passive-range", "ftpd-passive-part"})
 
@@ -22,7 +25,9 @@ _ODD: Final = re.compile("[\0\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One file; `before` None: it is not there yet. Both may hold passwords, and stay in the worker."""
+    """One file; `before` None: it is not there yet. Both may hold passwords, and stay in the
+    worker.
+    """
 
     path: str
     before: str | None = field(repr=False)
@@ -30,7 +35,9 @@ class Edit:
 
 
 class Unsettable(Exception):
-    """An option cannot be set by a program here; the message is the reason, as the end of a sentence."""
+    """An option cannot be set by a program here; the message is the reason, as the end of a
+    sentence.
+    """
 
 
 def checked(wanted: Wanted) -> Wanted:
@@ -54,8 +61,9 @@ def appended(text: str, line: str) -> str:
 
 
 def with_options(text: str, need: Wanted, sets: Callable[[str, str], bool], between: str) -> str:
-    """`text` with these options, where `sets` says whether a line sets an option. Of several lines for one the last is
-    the one that is set; one that must not be there goes with all its lines. Raises Unsettable."""
+    """`text` with these options, where `sets` says whether a line sets an option. Of several
+    lines for one the last is the one that is set; one that must not be there goes with all its
+    lines. Raises Unsettable."""
     lines, more = plain(text).split("\n"), []
     for option, value in checked(need).items():
         found = [number for number, line in enumerate(lines) if sets(line, option)]

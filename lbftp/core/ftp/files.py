@@ -1,4 +1,6 @@
-"""Which file a running daemon reads, and what its configuration comes to, whichever daemon it is."""
+"""Which file a running daemon reads, and what its configuration comes to, whichever daemon it
+is.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,9 @@ from lbftp.core.ftp.server import FtpServer
 
 
 def main_file(daemon: str, command: Sequence[str], files: Mapping[str, str]) -> str:
-    """The file, or the folder of option files, that a daemon with this command line reads; '' if that is not among
-    `files`. What the command line names comes before what the packages install."""
+    """The file, or the folder of option files, that a daemon with this command line reads; '' if
+    that is not among `files`. What the command line names comes before what the packages
+    install."""
     for word in command[1:]:
         if word in files:
             return word
@@ -22,5 +25,7 @@ def main_file(daemon: str, command: Sequence[str], files: Mapping[str, str]) -> 
 
 
 def servers(daemon: str, config: str, files: Mapping[str, str]) -> tuple[FtpServer, ...]:
-    """What a daemon's configuration comes to. Raises ObserveError where the daemon would not start with it."""
+    """What a daemon's configuration comes to. Raises ObserveError where the daemon would not
+    start with it.
+    """
     return named(daemon).read(config, files)

@@ -1,7 +1,9 @@
-"""What an FTP server's machine answered -> FtpHost. Raises ObserveError, and nothing else, on any bytes.
+"""What an FTP server's machine answered -> FtpHost. Raises ObserveError, and nothing else, on any
+bytes.
 
-Configuration files may hold passwords (ProFTPD's SQL modules). They are kept out of `repr` and stay in the worker; what
-goes on from here is what `FtpServer` says, and lines of the keys that lbftp sets.
+Configuration files may hold passwords (ProFTPD's SQL modules). They are kept out of `repr` and stay
+in the worker; what goes on from here is what `FtpServer` says, and lines of the keys that lbftp
+sets.
 """
 
 from __future__ import annotations
@@ -30,9 +32,10 @@ _VIA: Final = re.compile(r"^default via (\S+)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One running FTP daemon. `unit` is '' if nothing of systemd's started it; `config` its main file, for Pure-FTPd
-    on Debian the folder of options; `ports` those it listens at; `enabled` what systemd says of its unit. `servers`
-    is what its configuration comes to, empty where `unread` says why it cannot be told."""
+    """One running FTP daemon. `unit` is '' if nothing of systemd's started it; `config` its main
+    file, for Pure-FTPd on Debian the folder of options; `ports` those it listens at; `enabled`
+    what systemd says of its unit. `servers` is what its configuration comes to, empty where
+    `unread` says why it cannot be told."""
 
     daemon: str
     unit: str
@@ -45,10 +48,11 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class FtpHost:
-    """An FTP server's machine. `gateways` are the default routes' next hops; `sysctls` 'INTERFACE.KEY' -> value;
-    `full` maps mounted folders to the percentage in use. `active` are the daemons whose unit is active, `listening`
-    every TCP port that anybody listens at, `root` whether root looked, `reloadable` units of FTP daemons that systemd
-    can have read their files again."""
+    """An FTP server's machine. `gateways` are the default routes' next hops; `sysctls`
+    'INTERFACE.KEY' -> value; `full` maps mounted folders to the percentage in use. `active` are
+    the daemons whose unit is active, `listening` every TCP port that anybody listens at, `root`
+    whether root looked, `reloadable` units of FTP daemons that systemd can have read their files
+    again."""
 
     name: str
     hostname: str

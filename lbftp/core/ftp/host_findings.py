@@ -1,4 +1,5 @@
-"""What real servers' own machines break in a cluster: daemon, way back, address, disk (docs/ftp-servers.md).
+"""What real servers' own machines break in a cluster: daemon, way back, address, disk
+(docs/ftp-servers.md).
 
 Re-applying helps with none of it: what it changes is on the routers.
 """

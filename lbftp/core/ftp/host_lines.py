@@ -1,7 +1,9 @@
-"""What an FTP server's own machine needs, whatever the daemon: a way back with NAT, the VIP without it.
+"""What an FTP server's own machine needs, whatever the daemon: a way back with NAT, the VIP without
+it.
 
-Sources: ip-sysctl (kernel documentation): of `all` and an interface's own value the greater counts, for arp_ignore,
-arp_announce and rp_filter alike. ip-address(8): a deprecated address (preferred_lft 0) is no source of new connections.
+Sources: ip-sysctl (kernel documentation): of `all` and an interface's own value the greater counts,
+for arp_ignore, arp_announce and rp_filter alike. ip-address(8): a deprecated address (preferred_lft
+0) is no source of new connections.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ _TUNNELS: Final = {4: ("ipip", "tunl0"), 6: ("ip6_tunnel", "ip6tnl0")}
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """`commands` do it now; `files`, whole, keep it over a restart, and `hint` tells how else to keep it."""
+    """`commands` do it now; `files`, whole, keep it over a restart, and `hint` tells how else to
+    keep it.
+    """
 
     commands: tuple[str, ...]
     files: tuple[ConfigFile, ...]
@@ -78,7 +82,9 @@ def _direct(spec: ClusterSpec) -> Host:
 
 
 def _now(spec: ClusterSpec, name: str) -> Iterator[str]:
-    """The sysctls before the address, or the first ARP answer takes clients away from the routers."""
+    """The sysctls before the address, or the first ARP answer takes clients away from the
+    routers.
+    """
     if spec.forwarding == "TUN":
         yield from (f"modprobe {_TUNNELS[side.family][0]}" for side in spec.sides)
     if spec.vip is not None:
@@ -88,7 +94,9 @@ def _now(spec: ClusterSpec, name: str) -> Iterator[str]:
 
 
 def _sysctls(spec: ClusterSpec) -> Iterator[str]:
-    """IPv6 needs none: neighbour solicitations are answered only for addresses of the interface that hears them."""
+    """IPv6 needs none: neighbour solicitations are answered only for addresses of the interface
+    that hears them.
+    """
     if spec.vip is None:
         return
     yield "# Answer ARP only for addresses of the interface that hears it, and ask with no other's address."

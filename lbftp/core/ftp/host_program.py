@@ -1,7 +1,9 @@
-"""The one program that looks at an FTP server's machine: POSIX sh, read only, one connection, one answer.
+"""The one program that looks at an FTP server's machine: POSIX sh, read only, one connection, one
+answer.
 
-The answer is framed like a router's (`observe.program`). Which daemon runs is told by the sockets that listen and by
-the processes behind them, so that it does not matter who started it; units are asked beside.
+The answer is framed like a router's (`observe.program`). Which daemon runs is told by the sockets
+that listen and by the processes behind them, so that it does not matter who started it; units are
+asked beside.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""What has to be on each FTP server of a cluster: lines for an administrator to copy, per daemon and family.
+"""What has to be on each FTP server of a cluster: lines for an administrator to copy, per daemon
+and family.
 
-In 'helper' mode (the guide) the routers rewrite what the server says, so it must name its own address. In 'advertise'
-mode nobody rewrites: it names the VIP, and may speak TLS. In both, its passive ports are those that the routers mark,
-and active connections come from the port that they let out (`lbftp.core.promise`).
+In 'helper' mode (the guide) the routers rewrite what the server says, so it must name its own
+address. In 'advertise' mode nobody rewrites: it names the VIP, and may speak TLS. In both, its
+passive ports are those that the routers mark, and active connections come from the port that they
+let out (`lbftp.core.promise`).
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ _PLATFORMS: Final[tuple[Platform, ...]] = get_args(Platform)
 
 
 def snippet(spec: ClusterSpec, daemon: str, platform: Platform) -> Snippet:
-    """What `daemon` needs on a server of `spec`. Raises SpecError with the reason if it can serve none of it."""
+    """What `daemon` needs on a server of `spec`. Raises SpecError with the reason if it can
+    serve none of it.
+    """
     if not served_ports(spec):
         raise SpecError("mode", "the helper cannot see through TLS: implicit TLS needs the mode 'advertise'")
     return named(daemon).lines(spec, platform)

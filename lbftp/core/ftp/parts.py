@@ -1,4 +1,6 @@
-"""What the lines for every FTP daemon have in common: files, placeholders, and what a cluster asks of a daemon."""
+"""What the lines for every FTP daemon have in common: files, placeholders, and what a cluster
+asks of a daemon.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ HEADER: Final = (
 # vsftpd.conf(5): idle_session_timeout and data_connection_timeout are 300 s by default.
 FTP_IDLE_TIMEOUT: Final = 300
 
-# Words that an administrator replaces: lbftp knows no path on the FTP servers. `unfilled` finds them left in a file.
+# Words that an administrator replaces: lbftp knows no path on the FTP servers. `unfilled` finds
+# them left in a file.
 CERTIFICATE: Final = "/PATH/TO/CERTIFICATE.pem"
 KEY: Final = "/PATH/TO/KEY.pem"
 OWN_ADDRESS6: Final = "THIS-SERVERS-OWN-IPV6-ADDRESS"
@@ -30,7 +33,9 @@ REUSE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """Lines for one file of an FTP server. `place` says where in a file they go, '' if they are the whole file."""
+    """Lines for one file of an FTP server. `place` says where in a file they go, '' if they are
+    the whole file.
+    """
 
     path: str
     lines: tuple[str, ...]
@@ -45,9 +50,10 @@ class ConfigFile:
 class Snippet:
     """What one daemon on one family of systems needs.
 
-    `absent` are options that must not be there; `commands` put the files into effect; `check` is a command that judges
-    them, '' where the daemon has none. `notes` are sentences on what has to be filled in or installed. `cannot` is what
-    of the cluster's promise this daemon does not keep, a sentence each.
+    `absent` are options that must not be there; `commands` put the files into effect; `check` is a
+    command that judges them, '' where the daemon has none. `notes` are sentences on what has to be
+    filled in or installed. `cannot` is what of the cluster's promise this daemon does not keep, a
+    sentence each.
     """
 
     daemon: str
@@ -66,12 +72,16 @@ def header(spec: ClusterSpec) -> tuple[str, str]:
 
 
 def idle_timeout(spec: ClusterSpec) -> int:
-    """Seconds after which a server should end a quiet session: before the routers forget where the client belongs."""
+    """Seconds after which a server should end a quiet session: before the routers forget where
+    the client belongs.
+    """
     return min(FTP_IDLE_TIMEOUT, spec.persistence_timeout or FTP_IDLE_TIMEOUT)
 
 
 def served_ports(spec: ClusterSpec) -> tuple[int, ...]:
-    """The ports that a daemon has to listen at, the main one first. The helper cannot carry implicit TLS."""
+    """The ports that a daemon has to listen at, the main one first. The helper cannot carry
+    implicit TLS.
+    """
     ports = spec.ports if spec.mode == "advertise" else spec.control_ports
     return tuple(sorted(ports, key=lambda port: (port != spec.control_port, port)))
 
@@ -87,15 +97,19 @@ def encrypted(spec: ClusterSpec) -> bool:
 
 
 def names_vip(spec: ClusterSpec) -> bool:
-    """Whether PASV has to be told the VIP: with NAT clients come to the server's own address, which is all it knows.
+    """Whether PASV has to be told the VIP: with NAT clients come to the server's own address, which
+    is all it knows.
 
-    With direct routing and tunnelling they come to the VIP itself. EPSV names no address, so IPv6 needs nothing.
+    With direct routing and tunnelling they come to the VIP itself. EPSV names no address, so IPv6
+    needs nothing.
     """
     return spec.mode == "advertise" and spec.nat and spec.vip is not None
 
 
 def active_from(spec: ClusterSpec, port: int) -> int:
-    """The port that active connections of a control port come from, 0 if there is none to ask for."""
+    """The port that active connections of a control port come from, 0 if there is none to ask
+    for.
+    """
     return data_port(port) if spec.active != "none" and port > 1 else 0
 
 

@@ -1,7 +1,9 @@
-"""What a daemon's configuration comes to, whichever daemon it is, and what readers of numbers have in common.
+"""What a daemon's configuration comes to, whichever daemon it is, and what readers of numbers have
+in common.
 
-A reader takes any text, and raises ObserveError where the daemon would refuse to start or the meaning cannot be told.
-Where a manual page is silent, the rule was measured (vsftpd 3.0.3, ProFTPD 1.3.8, Pure-FTPd 1.0.50; tests/daemons).
+A reader takes any text, and raises ObserveError where the daemon would refuse to start or the
+meaning cannot be told. Where a manual page is silent, the rule was measured (vsftpd 3.0.3, ProFTPD
+1.3.8, Pure-FTPd 1.0.50; tests/daemons).
 """
 
 from __future__ import annotations
@@ -21,17 +23,19 @@ _DIGITS: Final = re.compile(r"[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class FtpServer:
-    """How one FTP server behaves. `daemon` names what it is one of (`ftp.daemons`); `name` tells virtual hosts of one
-    process apart, '' is the main server.
+    """How one FTP server behaves. `daemon` names what it is one of (`ftp.daemons`); `name` tells
+    virtual hosts of one process apart, '' is the main server.
 
-    `passive` are the ports of passive connections, None for any that the system gives. `pasv_address` is the address or
-    host name that it tells clients, '' for the one they came to. `data_port` is where active connections come from,
-    0 for any port. `idle_timeout` is in seconds, 0 for never. `included` are files that were named and not read.
+    `passive` are the ports of passive connections, None for any that the system gives.
+    `pasv_address` is the address or host name that it tells clients, '' for the one they came to.
+    `data_port` is where active connections come from, 0 for any port. `idle_timeout` is in seconds,
+    0 for never. `included` are files that were named and not read.
 
-    `tls`: it takes TLS, by AUTH TLS, or with `implicit` from the first byte; `tls_required`: it refuses plain sessions;
-    `tls_reuse`: a data connection has to resume the control connection's TLS session. `certificate` is the file it
-    takes its certificate from, '' if none is named. `families` are the IP versions that it serves, `bound` the one
-    address that it listens at, '' for any.
+    `tls`: it takes TLS, by AUTH TLS, or with `implicit` from the first byte; `tls_required`: it
+    refuses plain sessions; `tls_reuse`: a data connection has to resume the control connection's
+    TLS session. `certificate` is the file it takes its certificate from, '' if none is named.
+    `families` are the IP versions that it serves, `bound` the one address that it listens at, ''
+    for any.
     """
 
     daemon: str

@@ -1,6 +1,6 @@
 """State -> what becomes of each kind of client, by following its packets through a model of the kernel.
 
-Names of kernel sources are those of Linux 6.1, under net/netfilter/ipvs; truths are the measured ones in docs/cli.md.
+Names of kernel sources are those of Linux 6.1, under net/netfilter/ipvs; truths are the measured ones in docs/why.md.
 """
 
 from __future__ import annotations

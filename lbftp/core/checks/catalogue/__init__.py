@@ -1,7 +1,9 @@
-"""The one catalogue of everything that a check, a look at servers, a preflight, a lint or a plan can say.
+"""The one catalogue of everything that a check, a look at servers, a preflight, a lint or a plan
+can say.
 
-Each code stands here once. A finding takes its severity, its sentence and whether a re-apply repairs it
-from here, and tests hold docs/findings.md, docs/ftp-servers.md and docs/lint.md against it.
+Each code stands here once. A finding takes its severity, its sentence and whether a re-apply
+repairs it from here, and tests hold docs/findings.md, docs/ftp-servers.md and docs/lint.md against
+it.
 """
 
 from __future__ import annotations

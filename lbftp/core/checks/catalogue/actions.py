@@ -1,5 +1,5 @@
-"""What stands in the way of something that a person asked for: a value, a drill, maintenance, a rollback, settings of
-FTP servers. Each says what is the matter."""
+"""What stands in the way of something that a person asked for: a value, a drill, maintenance, a
+rollback, settings of FTP servers. Each says what is the matter."""
 
 from __future__ import annotations
 

@@ -29,12 +29,12 @@ LINT: Final = (
     Entry(
         "FTP010",
         "error",
-        ("Each real server is in the internal network: with NAT its answers must come back through the router."),
+        "Each real server is in the internal network: with NAT its answers must come back through the router.",
     ),
     Entry(
         "FTP011",
         "error",
-        ("The internal floating address is in the internal network; it is the real servers' default route."),
+        "The internal floating address is in the internal network; it is the real servers' default route.",
     ),
     Entry(
         "FTP012",
@@ -55,7 +55,7 @@ LINT: Final = (
     Entry(
         "FTP057",
         "error",
-        ("Addresses are those of single hosts: not loopback, multicast, link-local, reserved or unspecified."),
+        "Addresses are those of single hosts: not loopback, multicast, link-local, reserved or unspecified.",
     ),
     Entry("FTP058", "error", "No address is its network's first or broadcast address."),
     Entry("FTP059", "error", "The internal network and the public one do not overlap."),
@@ -72,7 +72,7 @@ LINT: Final = (
     Entry(
         "FTP052",
         "error",
-        ("Each router has an address of its own towards the clients, of each IP version with a VIP."),
+        "Each router has an address of its own towards the clients, of each IP version with a VIP.",
     ),
     Entry(
         "FTP053",
@@ -88,7 +88,7 @@ LINT: Final = (
     Entry(
         "FTP056",
         "warning",
-        ("An internal address or network is given for an IP version without VIP (a shared group's address may be)."),
+        "An internal address or network is given for an IP version without VIP (a shared group's address may be).",
     ),
     Entry(
         "FTP020",
@@ -119,24 +119,24 @@ LINT: Final = (
     Entry(
         "FTP026",
         "error",
-        ("No control port is one that active data comes from: 20, 989, or one below another control port."),
+        "No control port is one that active data comes from: 20, 989, or one below another control port.",
     ),
     Entry(
         "FTP027",
         "info",
-        ("At other control ports active data comes from one port below (RFC 959), and FTP servers must do so."),
+        "At other control ports active data comes from one port below (RFC 959), and FTP servers must do so.",
     ),
     Entry("FTP028", "warning", "A control port is a known one of another service (22, 80, 443 …)."),
     Entry(
         "FTP029",
         "info",
-        ("The passive range covers known ports of other services, which firewalls on the way often stop."),
+        "The passive range covers known ports of other services, which firewalls on the way often stop.",
     ),
     Entry("FTP079", "warning", "No port that active data comes from is in the passive range."),
     Entry(
         "FTP088",
         "info",
-        ("With TLS any firewall in front has to let in the whole range, because it cannot read the PASV answer."),
+        "With TLS any firewall in front has to let in the whole range, because it cannot read the PASV answer.",
     ),
     Entry("FTP099", "info", "The mark has bits that Kubernetes or Tailscale uses."),
     Entry("FTP030", "warning", "Helper mode without persistence."),
@@ -145,12 +145,12 @@ LINT: Final = (
     Entry(
         "FTP033",
         "error",
-        ("Advertise mode has persistence: nothing else brings data connections to the right server."),
+        "Advertise mode has persistence: nothing else brings data connections to the right server.",
     ),
     Entry(
         "FTP034",
         "warning",
-        ("The granularity is coarser than /24 (IPv6: /64), so that many clients share one server."),
+        "The granularity is coarser than /24 (IPv6: /64), so that many clients share one server.",
     ),
     Entry("FTP035", "info", "A granularity without persistence does nothing."),
     Entry(
@@ -169,7 +169,7 @@ LINT: Final = (
     Entry(
         "FTP083",
         "error",
-        ("Helper mode has a nat rule for active mode: it turns on the connection tracking without which PASV breaks."),
+        "Helper mode has a nat rule for active mode: it turns on the connection tracking without which PASV breaks.",
     ),
     Entry(
         "FTP084",
@@ -234,7 +234,7 @@ LINT: Final = (
     Entry(
         "FTP075",
         "warning",
-        ("The upper thresholds allow fewer connections than the expected sessions need (two each)."),
+        "The upper thresholds allow fewer connections than the expected sessions need (two each).",
     ),
     Entry("FTP076", "info", "Lower and upper threshold are the same."),
     Entry("FTP077", "info", "Some real servers have an upper threshold and others have none."),
@@ -271,7 +271,7 @@ LINT: Final = (
     Entry(
         "FTP044",
         "error",
-        ("Clusters of one VRRP group agree in all that the group's one internal instance is made of."),
+        "Clusters of one VRRP group agree in all that the group's one internal instance is made of.",
     ),
     Entry("FTP045", "error", "The id of a group's internal instance is free on its interface."),
     Entry(
@@ -282,7 +282,7 @@ LINT: Final = (
     Entry(
         "FTP047",
         "error",
-        ("No advertise cluster with NAT is at a control port where another cluster's helper rewrites."),
+        "No advertise cluster with NAT is at a control port where another cluster's helper rewrites.",
     ),
     Entry(
         "FTP048",
@@ -293,14 +293,14 @@ LINT: Final = (
     Entry(
         "FTP200",
         "error",
-        ("A real server's daemon is not in helper mode for one cluster and in advertise mode for another."),
+        "A real server's daemon is not in helper mode for one cluster and in advertise mode for another.",
     ),
     Entry("FTP201", "error", "… has one passive range."),
     Entry("FTP202", "error", "… names one VIP."),
     Entry(
         "FTP203",
         "error",
-        ("A real server has one default route: the same floating address, or with direct routing none of the routers."),
+        "A real server has one default route: the same floating address, or with direct routing none of the routers.",
     ),
     Entry("FTP204", "error", "Passive ranges at the same VIP do not overlap."),
     Entry(
@@ -311,6 +311,6 @@ LINT: Final = (
     Entry(
         "FTP206",
         "warning",
-        ("Clusters with SNAT have their real servers in different networks, since their rules go by network."),
+        "Clusters with SNAT have their real servers in different networks, since their rules go by network.",
     ),
 )

@@ -1,4 +1,6 @@
-"""Differences from what was planned, on a router and of the pair. A re-apply repairs most of them."""
+"""Differences from what was planned, on a router and of the pair. A re-apply repairs most of
+them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ PLAN: Final = (
         "module",
         "error",
         "The helper module is not loaded.",
-        sentence=("The helper module {key} is not loaded: PASV hands out the real server's private address"),
+        sentence="The helper module {key} is not loaded: PASV hands out the real server's private address",
         remedy=REAPPLY,
         repairable=True,
     ),
@@ -78,7 +80,7 @@ PLAN: Final = (
     Entry(
         "chain",
         "error",
-        ("A rule of ours (mark, way out, accept) is missing, too many or out of order; the finding names the rule."),
+        "A rule of ours (mark, way out, accept) is missing, too many or out of order; the finding names the rule.",
         sentence="Rules of {key} are not as wanted",
         remedy=REAPPLY,
         repairable=True,
@@ -118,8 +120,8 @@ PLAN: Final = (
     Entry(
         "keepalived-late",
         "warning",
-        ("A file is as wanted and was changed after keepalived last read it: what is in force may be another."),
-        sentence=("{key} changed after keepalived last read it: priorities, checks and weights in force may be others"),
+        "A file is as wanted and was changed after keepalived last read it: what is in force may be another.",
+        sentence="{key} changed after keepalived last read it: priorities, checks and weights in force may be others",
         remedy=REAPPLY,
         repairable=True,
     ),
@@ -160,11 +162,11 @@ PLAN: Final = (
     Entry(
         "destination-down",
         "warning",
-        ("A real server is not in rotation: keepalived's health check took it out; since when and why is told."),
+        "A real server is not in rotation: keepalived's health check took it out; since when and why is told.",
         sentence=(
             "Real server {key} is not in rotation: keepalived's health check took it out, the others carry its clients"
         ),
-        remedy=("Look at the FTP server, and at the way to it from this router; keepalived brings it back by itself."),
+        remedy="Look at the FTP server, and at the way to it from this router; keepalived brings it back by itself.",
     ),
     Entry(
         "destination-removed",
@@ -197,7 +199,7 @@ PLAN: Final = (
         "sorry-server",
         "warning",
         "The sorry server gets the clients.",
-        sentence=("The sorry server {key} gets the clients: fewer than the quorum of real servers live"),
+        sentence="The sorry server {key} gets the clients: fewer than the quorum of real servers live",
         remedy="Look at the real servers.",
     ),
     Entry(
@@ -282,20 +284,20 @@ PLAN: Final = (
         "error",
         "An address that moves is held by no router.",
         sentence="{address} is held by {held}",
-        remedy=("See that keepalived runs on both routers and that VRRP (protocol 112) passes between them."),
+        remedy="See that keepalived runs on both routers and that VRRP (protocol 112) passes between them.",
     ),
     Entry(
         "two-masters",
         "error",
         "An address that moves is held by both routers.",
         sentence="{address} is held by {held}",
-        remedy=("See that keepalived runs on both routers and that VRRP (protocol 112) passes between them."),
+        remedy="See that keepalived runs on both routers and that VRRP (protocol 112) passes between them.",
     ),
     Entry(
         "split-addresses",
         "error",
         "The addresses that move together are on different routers.",
         sentence="{address} is held by {held}",
-        remedy=("See that keepalived runs on both routers and that VRRP (protocol 112) passes between them."),
+        remedy="See that keepalived runs on both routers and that VRRP (protocol 112) passes between them.",
     ),
 )

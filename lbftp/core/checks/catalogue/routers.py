@@ -1,4 +1,6 @@
-"""What a router has to be like before it may be touched (`lbftp.core.preflight`). Each says how it should be."""
+"""What a router has to be like before it may be touched (`lbftp.core.preflight`). Each says how
+it should be.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ ROUTERS: Final = (
     Entry(
         "FTP107",
         "error",
-        ("No foreign nftables chain drops what the cluster needs: no other table could let it pass."),
+        "No foreign nftables chain drops what the cluster needs: no other table could let it pass.",
     ),
     Entry("FTP109", "error", "keepalived's own files can be read."),
     Entry("FTP110", "error", "No foreign rule, running or saved, sets the cluster's mark."),

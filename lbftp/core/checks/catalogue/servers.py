@@ -1,4 +1,5 @@
-"""What real servers' own machines and their FTP daemons' settings break. The rules make sentence and remedy.
+"""What real servers' own machines and their FTP daemons' settings break. The rules make sentence
+and remedy.
 
 Re-applying repairs none of it: what it changes is on the routers.
 """
@@ -31,7 +32,7 @@ SERVERS: Final = (
     Entry(
         "ftpd-pasv-address",
         "error",
-        ("PASV names an address, and the helper needs the server's own; or it names another than the VIP."),
+        "PASV names an address, and the helper needs the server's own; or it names another than the VIP.",
     ),
     Entry(
         "ftpd-pasv-missing",

@@ -1,4 +1,5 @@
-"""What the rest of the world does to a pair of routers: others' rules, a boot, full tables, what daemons think.
+"""What the rest of the world does to a pair of routers: others' rules, a boot, full tables, what
+daemons think.
 
 None of it is repairable by re-applying, because none is about what lbftp puts on a router.
 """
@@ -18,14 +19,14 @@ WORLD: Final = (
         "rule-takes-first",
         "error",
         "A rule of others takes the cluster's packets before they get the mark.",
-        sentence=("A foreign rule in {where} takes the cluster's packets before they get the mark ({ports})"),
+        sentence="A foreign rule in {where} takes the cluster's packets before they get the mark ({ports})",
         remedy=_LOOK_ALIKE,
     ),
     Entry(
         "rule-marks-over",
         "error",
         "A rule of others gives them another mark after ours.",
-        sentence=("A foreign rule in {where} gives the cluster's packets another mark after ours ({ports})"),
+        sentence="A foreign rule in {where} gives the cluster's packets another mark after ours ({ports})",
         remedy=_LOOK_ALIKE,
     ),
     Entry(
@@ -48,7 +49,7 @@ WORLD: Final = (
         "rule-drops",
         "error",
         "A rule of others loses them before our accepts let them pass.",
-        sentence=("{where} loses packets of the cluster before our accepts let them pass: {kinds} fail"),
+        sentence="{where} loses packets of the cluster before our accepts let them pass: {kinds} fail",
         remedy="Put it behind the jump to our chain, or take it out.",
     ),
     Entry(
@@ -73,14 +74,14 @@ WORLD: Final = (
         "mark-routed",
         "warning",
         "A routing rule is about the cluster's mark.",
-        sentence=("A routing rule is about mark {mark}, which is the cluster's: its packets may leave by another way"),
+        sentence="A routing rule is about mark {mark}, which is the cluster's: its packets may leave by another way",
         remedy="Let the rule name another mark, or give the cluster another one.",
     ),
     Entry(
         "sysctl-overridden",
         "error",
         "A later sysctl file takes back at boot what ours sets.",
-        sentence=("{path} sets {key} to {value} after our file: after a reboot nothing is forwarded, every mode fails"),
+        sentence="{path} sets {key} to {value} after our file: after a reboot nothing is forwarded, every mode fails",
         remedy=f"Take the line out, or rename the file so that it comes before {_OUR_FILE}.",
     ),
     Entry(
@@ -112,14 +113,14 @@ WORLD: Final = (
         "passive-filling",
         "warning",
         "A real server has 80 % of its passive ports in use.",
-        sentence=("{server} has {percent} % of its passive ports in use: when they are gone, its transfers fail"),
+        sentence="{server} has {percent} % of its passive ports in use: when they are gone, its transfers fail",
         remedy="Widen the passive range, or add a real server.",
     ),
     Entry(
         "passive-full",
         "error",
         "A real server has 95 % of its passive ports in use.",
-        sentence=("{server} has {percent} % of its passive ports in use: PASV and EPSV fail there, or soon will"),
+        sentence="{server} has {percent} % of its passive ports in use: PASV and EPSV fail there, or soon will",
         remedy="Widen the passive range, or add a real server.",
     ),
     Entry(
@@ -152,7 +153,7 @@ WORLD: Final = (
         "quorum-lost",
         "error",
         "Real servers in rotation weigh less than the quorum.",
-        sentence=("Real servers in rotation weigh {weight} over IPv{family}, less than the quorum {quorum}"),
+        sentence="Real servers in rotation weigh {weight} over IPv{family}, less than the quorum {quorum}",
         remedy="Look at the real servers that are not in rotation.",
     ),
     Entry(
@@ -163,7 +164,7 @@ WORLD: Final = (
             "{server} is in rotation on {there} and not here: it is not the server that "
             "fails, but the way to it or the check on this router"
         ),
-        remedy=("Look at the network between this router and the server, and at this router's filter."),
+        remedy="Look at the network between this router and the server, and at this router's filter.",
     ),
     Entry(
         "backup-serves",
@@ -176,7 +177,7 @@ WORLD: Final = (
         "preemption-fails",
         "warning",
         "Likewise, though the other one runs and should have taken over.",
-        sentence=("{holder} carries the clients, though {planned} has the higher priority, runs and should take over"),
+        sentence="{holder} carries the clients, though {planned} has the higher priority, runs and should take over",
         remedy=(
             "See that VRRP (protocol 112) passes between the routers and which priorities "
             "keepalived read (journalctl -u keepalived)."

@@ -1,4 +1,6 @@
-"""Which files ProFTPD reads, and what they come to together: includes are put in where they are named."""
+"""Which files ProFTPD reads, and what they come to together: includes are put in where they are
+named.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ class Line:
 
 
 def proftpd_lines(config: str, files: Mapping[str, str]) -> list[Line]:
-    """proftpd.conf with everything that it includes in place. Includes of files that are not known stay as they are."""
+    """proftpd.conf with everything that it includes in place. Includes of files that are not
+    known stay as they are.
+    """
     return list(_expanded(config, files, 0))
 
 
@@ -43,7 +47,9 @@ def _expanded(path: str, files: Mapping[str, str], depth: int) -> Iterator[Line]
 
 
 def _included(pattern: str, files: Mapping[str, str]) -> list[str] | None:
-    """The files that an Include names, sorted as ProFTPD reads them; None if it names a place that was not read."""
+    """The files that an Include names, sorted as ProFTPD reads them; None if it names a place
+    that was not read.
+    """
     if not pattern.startswith(("/etc/proftpd/", "/etc/proftpd.d/")):
         return [pattern] if pattern in files else None
     folder = pattern.rstrip("/")

@@ -1,6 +1,7 @@
 """ProFTPD's lines. Further ports are virtual hosts in the same file.
 
-Sources: mod_core, mod_auth, mod_tls; measured with 1.3.8. Active connections come from one port below the control port.
+Sources: mod_core, mod_auth, mod_tls; measured with 1.3.8. Active connections come from one port
+below the control port.
 """
 
 from __future__ import annotations
@@ -50,8 +51,9 @@ def snippet(spec: ClusterSpec, platform: Platform) -> Snippet:
 
 
 def _lines(spec: ClusterSpec) -> Iterator[str]:
-    """The common lines twice: a virtual host inherits from <Global> and not from the main server, whose own lines beat
-    <Global>. TLS is each server's own: TLSOptions of <Global> are added to it, and not every port begins with TLS."""
+    """The common lines twice: a virtual host inherits from <Global> and not from the main
+    server, whose own lines beat <Global>. TLS is each server's own: TLSOptions of <Global> are
+    added to it, and not every port begins with TLS."""
     main, *others = served_ports(spec)
     common = list(_common(spec))
     if encrypted(spec):
@@ -70,7 +72,9 @@ def _lines(spec: ClusterSpec) -> Iterator[str]:
 
 
 def _common(spec: ClusterSpec) -> Iterator[str]:
-    """RootRevoke: by default ProFTPD gives up root after the login, and active connections come from any port."""
+    """RootRevoke: by default ProFTPD gives up root after the login, and active connections come
+    from any port.
+    """
     yield f"PassivePorts {spec.passive.low:d} {spec.passive.high:d}"
     if names_vip(spec):
         yield f"MasqueradeAddress {IPv4Address(str(spec.vip))}"

@@ -1,4 +1,6 @@
-"""proftpd.conf -> the servers that it makes (proftpd.conf(5), mod_core, mod_auth, mod_tls; measured with 1.3.8)."""
+"""proftpd.conf -> the servers that it makes (proftpd.conf(5), mod_core, mod_auth, mod_tls;
+measured with 1.3.8).
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ _CERTIFICATES: Final = ("tlsrsacertificatefile", "tlseccertificatefile", "tlsdsa
 
 @dataclass(slots=True)
 class _Scope:
-    """A server's own directives: lower-case name -> words, of one name the first, but every TLSOptions counts."""
+    """A server's own directives: lower-case name -> words, of one name the first, but every
+    TLSOptions counts.
+    """
 
     name: str
     own: dict[str, list[str]] = field(default_factory=dict)
@@ -53,10 +57,11 @@ def servers(config: str, files: Mapping[str, str]) -> tuple[FtpServer, ...]:
 def proftpd(text: str) -> tuple[FtpServer, ...]:
     """The main server, then each <VirtualHost> as it comes. Raises ObserveError.
 
-    Names of directives know no case, and of one name the first counts, but the last <Global>. A server's own
-    beats <Global>, and a virtual host inherits nothing from the main server. <IfModule> is read as if the module were
-    there, <IfDefine> as if nothing were defined. Defaults: port 21, any passive port, 600 s, no TLS, active connections
-    from any port (RootRevoke), IPv4 and IPv6.
+    Names of directives know no case, and of one name the first counts, but the last <Global>. A
+    server's own beats <Global>, and a virtual host inherits nothing from the main server.
+    <IfModule> is read as if the module were there, <IfDefine> as if nothing were defined. Defaults:
+    port 21, any passive port, 600 s, no TLS, active connections from any port (RootRevoke), IPv4
+    and IPv6.
     """
     reading = _Reading()
     for number, line in _lines(text):
@@ -72,13 +77,17 @@ def proftpd(text: str) -> tuple[FtpServer, ...]:
 
 
 def _values(common: Mapping[str, list[str]], own: Mapping[str, list[str]]) -> Mapping[str, list[str]]:
-    """A server's own lines beat those of <Global>, but its TLSOptions are added to them (measured)."""
+    """A server's own lines beat those of <Global>, but its TLSOptions are added to them
+    (measured).
+    """
     added = {"tlsoptions": common.get("tlsoptions", []) + own.get("tlsoptions", [])}
     return {**common, **own, **added}
 
 
 class _Daemon:
-    """What the main server's lines say for every server: IPv6, sockets for single addresses, files that were named."""
+    """What the main server's lines say for every server: IPv6, sockets for single addresses,
+    files that were named.
+    """
 
     def __init__(self, reading: _Reading) -> None:
         own = reading.main.own
@@ -88,7 +97,9 @@ class _Daemon:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines without comments and outer space; one that ends in a backslash goes on in the next, unless a comment."""
+    """Lines without comments and outer space; one that ends in a backslash goes on in the next,
+    unless a comment.
+    """
     begun = ""
     for number, line in enumerate(text.split("\n"), 1):
         if not begun and line.lstrip().startswith("#"):
@@ -119,7 +130,9 @@ def _enter_or_leave(reading: _Reading, block: re.Match[str], number: int) -> Non
 
 
 def _inside(reading: _Reading, name: str, argument: str) -> _Scope | None:
-    """Whose directives stand in a block; nobody's in <Limit>, <Directory>, <Anonymous> and their like."""
+    """Whose directives stand in a block; nobody's in <Limit>, <Directory>, <Anonymous> and their
+    like.
+    """
     if reading.here is None:
         return None
     if name == "virtualhost":
@@ -173,8 +186,9 @@ def _server(scope: _Scope, values: Mapping[str, list[str]], daemon: _Daemon) -> 
 
 
 def _listening(where: str, daemon: _Daemon) -> tuple[tuple[Family, ...], str]:
-    """IP versions and the one address. Sockets are open to every address, and a port's only server takes what comes
-    to any (measured); with SocketBindTight they are <VirtualHost>'s or DefaultAddress's. Names cannot be told here."""
+    """IP versions and the one address. Sockets are open to every address, and a port's only
+    server takes what comes to any (measured); with SocketBindTight they are <VirtualHost>'s or
+    DefaultAddress's. Names cannot be told here."""
     every: tuple[Family, ...] = FAMILIES if daemon.ipv6 else (4,)
     words = where.split() if daemon.tight else []
     kinds = {_family(word) for word in words}

@@ -1,7 +1,9 @@
-"""proftpd.conf with all that it includes: where a server's own directives stand, and the lines with them set.
+"""proftpd.conf with all that it includes: where a server's own directives stand, and the lines with
+them set.
 
-Read as `proftpd.read` reads: of one name the first counts, a server's own beat <Global>'s, a virtual host inherits
-nothing from the main server. What depends on a module or a definition cannot be told from outside and is not edited.
+Read as `proftpd.read` reads: of one name the first counts, a server's own beat <Global>'s, a
+virtual host inherits nothing from the main server. What depends on a module or a definition cannot
+be told from outside and is not edited.
 """
 
 from __future__ import annotations
@@ -43,8 +45,8 @@ def wanted(spec: ClusterSpec, codes: AbstractSet[str]) -> Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """One directive of a server: MAIN, GLOBAL or the number of a virtual host, from 1; where it begins and ends.
-    `depends`: on a module or a definition."""
+    """One directive of a server: MAIN, GLOBAL or the number of a virtual host, from 1; where it
+    begins and ends. `depends`: on a module or a definition."""
 
     server: int
     name: str
@@ -64,8 +66,8 @@ class _Block:
 
 @dataclass(slots=True)
 class _Read:
-    """`lines` in the order in which they are read; `ends`: where each virtual host's block closes; `apart`: the first
-    line of a block with other servers' directives."""
+    """`lines` in the order in which they are read; `ends`: where each virtual host's block
+    closes; `apart`: the first line of a block with other servers' directives."""
 
     config: str
     files: Mapping[str, str]
@@ -90,8 +92,9 @@ class _Read:
 
 
 def edited(config: str, files: Mapping[str, str], server: int, need: Wanted) -> dict[str, str]:
-    """The files that change, with these directives of `server` (MAIN, or the number of a virtual host in the order of
-    reading) set. Raises Unsettable, and ObserveError where the daemon would not start."""
+    """The files that change, with these directives of `server` (MAIN, or the number of a virtual
+    host in the order of reading) set. Raises Unsettable, and ObserveError where the daemon would
+    not start."""
     now = dict(files)
     for name, value in checked(need).items():
         read = _read(config, now)
@@ -113,7 +116,9 @@ def _read(config: str, files: Mapping[str, str]) -> _Read:
 
 
 def _whole(lines: Sequence[Line]) -> Iterator[tuple[int, int, str]]:
-    """First and last line, and the text, of everything but comments (`proftpd.read` has the rule)."""
+    """First and last line, and the text, of everything but comments (`proftpd.read` has the
+    rule).
+    """
     begun, first = "", 0
     for number, line in enumerate(lines):
         text = line.text.strip()
@@ -157,7 +162,9 @@ def _set(read: _Read, server: int, option: tuple[str, str]) -> tuple[str, str]:
 
 
 def _added(read: _Read, server: int, text: str) -> tuple[str, str]:
-    """Before the end of a virtual host; in the main server behind its last directive before others' blocks begin."""
+    """Before the end of a virtual host; in the main server behind its last directive before
+    others' blocks begin.
+    """
     own = [s for s in read.statements if s.server == server and not s.depends]
     if server != MAIN:
         end = read.lines[read.ends[server]]
@@ -172,7 +179,9 @@ def _added(read: _Read, server: int, text: str) -> tuple[str, str]:
 
 
 def _removed(read: _Read, server: int, name: str) -> tuple[str, str]:
-    """All of the server's own; where it has none, <Global>'s: the caller sees whom else that concerns."""
+    """All of the server's own; where it has none, <Global>'s: the caller sees whom else that
+    concerns.
+    """
     found = read.of(server, name) or read.of(GLOBAL, name)
     lines = [_plain_line(read, one, name) for one in found]
     if len({line.path for line in lines}) != 1:
@@ -231,8 +240,8 @@ refused "$work/said" "ProFTPD refuses the new text"
 return 1"""
 
 
-# What ProFTPD's modules for databases, directories and other log-ins are given stands in plain text in its file, so
-# only directives that are known to hold none are shown of it.
+# What ProFTPD's modules for databases, directories and other log-ins are given stands in plain text
+# in its file, so only directives that are known to hold none are shown of it.
 _HARMLESS: Final = frozenset({
     "defaultaddress", "defaultserver", "include", "maxinstances", "port", "servername", "servertype", "socketbindtight",
     "timeoutlogin", "timeoutnotransfer", "timeoutstalled", "tlsengine", "tlsoptions", "tlsprotocol", "tlsrequired",

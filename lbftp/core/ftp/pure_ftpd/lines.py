@@ -1,7 +1,9 @@
-"""Pure-FTPd's lines: one file for one option on Debian, pure-ftpd.conf elsewhere. One instance listens at one port.
+"""Pure-FTPd's lines: one file for one option on Debian, pure-ftpd.conf elsewhere. One instance
+listens at one port.
 
-Sources: pure-ftpd(8), pure-ftpd-wrapper(8), pure-ftpd.conf; measured with 1.0.50: it has no implicit TLS, lets data
-connections do without resuming TLS, and active connections come from port 20 whatever port the client logged in to.
+Sources: pure-ftpd(8), pure-ftpd-wrapper(8), pure-ftpd.conf; measured with 1.0.50: it has no
+implicit TLS, lets data connections do without resuming TLS, and active connections come from port
+20 whatever port the client logged in to.
 """
 
 from __future__ import annotations
@@ -111,7 +113,9 @@ def _further(spec: ClusterSpec, port: int, name: str) -> Iterator[tuple[str, str
 
 
 def _absent(spec: ClusterSpec) -> Iterator[str]:
-    """NATmode switches passive mode off; a daemon that serves one IP version alone lacks the other."""
+    """NATmode switches passive mode off; a daemon that serves one IP version alone lacks the
+    other.
+    """
     if not names_vip(spec):
         yield "ForcePassiveIP"
     yield "NATmode"
@@ -141,5 +145,7 @@ def _cannot(spec: ClusterSpec, ports: list[int]) -> Iterator[str]:
 
 
 def _active_passes(spec: ClusterSpec, port: int) -> bool:
-    """Routers let every data port of the cluster out; the helper prepares only the one below the client's port."""
+    """Routers let every data port of the cluster out; the helper prepares only the one below the
+    client's port.
+    """
     return data_port(port) == 20 or (spec.mode == "advertise" and 20 in data_ports(spec))

@@ -1,4 +1,6 @@
-"""Pure-FTPd's options -> how the server behaves (pure-ftpd(8), pure-ftpd-wrapper(8); measured with 1.0.50)."""
+"""Pure-FTPd's options -> how the server behaves (pure-ftpd(8), pure-ftpd-wrapper(8); measured
+with 1.0.50).
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def option_files(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def pure_ftpd(text: str) -> FtpServer:
-    """pure-ftpd.conf: `Option value`, the name knows no case, the last one counts, a value takes no comment."""
+    """pure-ftpd.conf: `Option value`, the name knows no case, the last one counts, a value takes
+    no comment.
+    """
     options: dict[str, str] = {}
     included = []
     for count, line in enumerate(text.split("\n"), 1):
@@ -45,7 +49,8 @@ def pure_ftpd(text: str) -> FtpServer:
 
 
 def pure_ftpd_files(files: Mapping[str, str]) -> FtpServer:
-    """Debian's form, file name -> content: the first line that is neither empty nor a comment (pure-ftpd-wrapper(8)).
+    """Debian's form, file name -> content: the first line that is neither empty nor a comment
+    (pure-ftpd-wrapper(8)).
 
     A name with anything but letters and digits is no option (copies that editors leave behind).
     """
@@ -59,9 +64,11 @@ def pure_ftpd_files(files: Mapping[str, str]) -> FtpServer:
 
 
 def _server(options: Mapping[str, str], included: tuple[str, ...]) -> FtpServer:
-    """pure-ftpd(8): any passive port, 15 minutes (also for 0, measured), no TLS; active connections from port 20.
+    """pure-ftpd(8): any passive port, 15 minutes (also for 0, measured), no TLS; active connections
+    from port 20.
 
-    The certificate's place is compiled in; the daemon does not start without it, and asks nobody to resume sessions.
+    The certificate's place is compiled in; the daemon does not start without it, and asks nobody to
+    resume sessions.
     """
     minutes = number("pure-ftpd", "MaxIdleTime", options.get("maxidletime", "15"))
     passive = options.get("passiveportrange")
@@ -105,7 +112,9 @@ def _switched_on(value: str) -> bool:
 
 
 def _bind(value: str) -> tuple[str, int]:
-    """Address and port of `[address],[port]` or of a port alone; a service's name other than `ftp` cannot be told."""
+    """Address and port of `[address],[port]` or of a port alone; a service's name other than
+    `ftp` cannot be told.
+    """
     address, _, port = value.rpartition(",")
     port = port.strip()
     return address.strip(), 21 if port in {"", "ftp"} else port_number("Bind", port)

@@ -1,7 +1,8 @@
 """Pure-FTPd's options in pure-ftpd.conf, or as Debian has them, one file each.
 
-Sources: pure-ftpd.conf (of several lines for one option the last counts, measured); pure-ftpd-wrapper(8): files' names
-know case, the first line that is neither empty nor a comment counts, a file without one is passed over.
+Sources: pure-ftpd.conf (of several lines for one option the last counts, measured);
+pure-ftpd-wrapper(8): files' names know case, the first line that is neither empty nor a comment
+counts, a file without one is passed over.
 """
 
 from __future__ import annotations
@@ -107,7 +108,9 @@ tried "$port" pure-ftpd "$work/new\""""
 
 
 def _judge_folder(edits: Sequence[Edit]) -> str:
-    """Debian's wrapper reads its folder and no other, so it sees a copy of it there, in a mount namespace."""
+    """Debian's wrapper reads its folder and no other, so it sees a copy of it there, in a mount
+    namespace.
+    """
     writes = "\n".join(
         f'printf %s {shlex.quote(e.after)} >"$work/conf/"{shlex.quote(e.path.rpartition("/")[2])} || return 1'
         for e in edits

@@ -1,7 +1,9 @@
-"""vsftpd's lines. One vsftpd listens at one port, so each further port is a file and an instance of its own.
+"""vsftpd's lines. One vsftpd listens at one port, so each further port is a file and an instance of
+its own.
 
-Sources: vsftpd.conf(5); measured with 3.0.3: with `listen_ipv6=YES` (the distributions' file) `pasv_address` makes PASV
-answer 0.0.0.0, so a server that has to name the VIP listens on IPv4 alone, and IPv6 is another instance's.
+Sources: vsftpd.conf(5); measured with 3.0.3: with `listen_ipv6=YES` (the distributions' file)
+`pasv_address` makes PASV answer 0.0.0.0, so a server that has to name the VIP listens on IPv4
+alone, and IPv6 is another instance's.
 """
 
 from __future__ import annotations

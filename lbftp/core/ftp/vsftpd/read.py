@@ -19,10 +19,12 @@ def servers(config: str, files: Mapping[str, str]) -> tuple[FtpServer, ...]:
 
 
 def vsftpd(text: str) -> FtpServer:
-    """vsftpd.conf(5): `option=value` without spaces around '=' or after, the last counts, '#' at the very start.
+    """vsftpd.conf(5): `option=value` without spaces around '=' or after, the last counts, '#' at
+    the very start.
 
-    Defaults from there: any passive port (the code: 1024-65535), active connections from any port, 300 s, no TLS.
-    Without listen and listen_ipv6 another program listens for it, on which IP version cannot be told.
+    Defaults from there: any passive port (the code: 1024-65535), active connections from any port,
+    300 s, no TLS. Without listen and listen_ipv6 another program listens for it, on which IP
+    version cannot be told.
     """
     options = dict(_options(text))
     yes = {name: _yes(name, options.get(name, default)) for name, default in _SWITCHES.items()}
@@ -47,7 +49,9 @@ def vsftpd(text: str) -> FtpServer:
 
 
 def _listening(options: Mapping[str, str], yes: Mapping[str, bool]) -> tuple[tuple[Family, ...], str]:
-    """The IP versions it serves, and the one address it is bound to. An IPv6 socket at '::' takes IPv4 as well."""
+    """The IP versions it serves, and the one address it is bound to. An IPv6 socket at '::'
+    takes IPv4 as well.
+    """
     if yes["listen"] and yes["listen_ipv6"]:
         raise ObserveError("vsftpd.conf", "listen=YES and listen_ipv6=YES exclude each other")
     if yes["listen_ipv6"]:
@@ -88,7 +92,9 @@ def _yes(name: str, value: str) -> bool:
 
 
 def _number(options: Mapping[str, str], name: str, default: int) -> int:
-    """As the daemon reads it: digits up to the first other character; a leading zero means octal."""
+    """As the daemon reads it: digits up to the first other character; a leading zero means
+    octal.
+    """
     value = options.get(name, str(default))
     digits = re.match(r"[0-9]*", value)
     found = digits[0] if digits else ""
@@ -101,6 +107,8 @@ def _number(options: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _ports(low: int, high: int) -> Ports:
-    """A bound that makes no sense is passed over (the daemon's own code; the range was measured)."""
+    """A bound that makes no sense is passed over (the daemon's own code; the range was
+    measured).
+    """
     lowest = low if 1024 < low <= 65535 else 1024
     return lowest, high if lowest <= high < 65535 else 65535

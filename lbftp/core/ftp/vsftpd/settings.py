@@ -1,7 +1,7 @@
 """vsftpd.conf: which options have to be others, and the text with them set.
 
-Sources: vsftpd.conf(5); standalone.c of 3.0.3: SIGHUP reads the file again over the values that it has, so what is
-taken out of it, and what the socket was made with, needs a restart.
+Sources: vsftpd.conf(5); standalone.c of 3.0.3: SIGHUP reads the file again over the values that it
+has, so what is taken out of it, and what the socket was made with, needs a restart.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ _YES: Final = frozenset({"YES", "TRUE", "1"})
 
 
 def wanted(spec: ClusterSpec, one: FtpServer, codes: AbstractSet[str], text: str) -> Wanted:
-    """The options that findings with these codes ask for and that the text has otherwise. Raises Unsettable."""
+    """The options that findings with these codes ask for and that the text has otherwise. Raises
+    Unsettable.
+    """
     need: dict[str, str | None] = {}
     if codes & (RANGE_CODES | {"ftpd-passive-off"}):
         need |= {"pasv_min_port": f"{spec.passive.low:d}", "pasv_max_port": f"{spec.passive.high:d}"}
@@ -53,7 +55,9 @@ def wanted(spec: ClusterSpec, one: FtpServer, codes: AbstractSet[str], text: str
 
 
 def _address(spec: ClusterSpec, text: str) -> Wanted:
-    """With an IPv6 socket it cannot tell pasv_address; IPv6 is then another instance's, which is no matter of a key."""
+    """With an IPv6 socket it cannot tell pasv_address; IPv6 is then another instance's, which is
+    no matter of a key.
+    """
     if not names_vip(spec):
         return {"pasv_address": None}
     need = {"pasv_address": f"{IPv4Address(str(spec.vip))}", "pasv_addr_resolve": "NO"}
@@ -76,8 +80,8 @@ def _value(line: str, option: str) -> str | None:
 
 
 def edited(text: str, need: Wanted) -> str:
-    """`text` with these options. Of several lines for one option the last is the one that is set; one that must not be
-    there goes with all its lines. Raises Unsettable."""
+    """`text` with these options. Of several lines for one option the last is the one that is
+    set; one that must not be there goes with all its lines. Raises Unsettable."""
     return with_options(text, need, lambda line, option: _value(line, option) is not None, "=")
 
 

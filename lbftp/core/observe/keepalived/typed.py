@@ -1,7 +1,8 @@
-"""Blocks -> what they mean: VRRP instances and groups, virtual and real servers, checks (keepalived.conf(5), 2.2).
+"""Blocks -> what they mean: VRRP instances and groups, virtual and real servers, checks
+(keepalived.conf(5), 2.2).
 
-Defaults are keepalived's. An option that is not understood, or has a value that keepalived would not take, is kept as
-a block in `others`: nothing is lost, and nothing is raised here.
+Defaults are keepalived's. An option that is not understood, or has a value that keepalived would
+not take, is kept as a block in `others`: nothing is lost, and nothing is raised here.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from lbftp.core.spec.values import Address, Family, Interface
 Kind = Literal["fwmark", "address", "group"]
 
 CHECKS: Final = frozenset({
-    "TCP_CHECK", "MISC_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "BFD_CHECK", "UDP_CHECK", "PING_CHECK",
-    "FILE_CHECK",
+    "TCP_CHECK", "MISC_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "BFD_CHECK",
+    "UDP_CHECK", "PING_CHECK", "FILE_CHECK",
 })  # fmt: skip
 FLAGS: Final = frozenset({"sh-port", "sh-fallback", "mh-port", "mh-fallback"})
 _ON: Final = frozenset({"on", "true", "yes"})
@@ -37,7 +38,9 @@ class Floating:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A vrrp_instance. `advert_int` and `preempt_delay` are as written; `addresses` includes the excluded ones."""
+    """A vrrp_instance. `advert_int` and `preempt_delay` are as written; `addresses` includes the
+    excluded ones.
+    """
 
     block: Block
     name: str
@@ -100,7 +103,8 @@ class RealServer:
 class VirtualServer:
     """A virtual_server: by `kind` its `mark`, its address and port, or the name of its group.
 
-    `persistence` is in seconds, 0: none. `granularity` is a prefix length, None where nothing is said.
+    `persistence` is in seconds, 0: none. `granularity` is a prefix length, None where nothing is
+    said.
     """
 
     block: Block
@@ -159,7 +163,9 @@ def meaning(config: Config) -> Meaning:
 
 @dataclass(slots=True)
 class _Options:
-    """A block's statements, taken by name; what nobody took is left. The last of several of one name counts."""
+    """A block's statements, taken by name; what nobody took is left. The last of several of one
+    name counts.
+    """
 
     found: dict[str, list[Block]] = field(default_factory=dict)
     bad: list[Block] = field(default_factory=list)
@@ -179,7 +185,9 @@ class _Options:
         return _word(blocks[-1], 1) if blocks else default
 
     def number(self, *names: str) -> int | None:
-        """The number of the last of `names` that is there; a value that is none stays among the others."""
+        """The number of the last of `names` that is there; a value that is none stays among the
+        others.
+        """
         value = None
         for name in names:
             for block in self.blocks(name):
@@ -225,7 +233,9 @@ def _address(word: str) -> Address | None:
 
 
 def _floating(block: Block, interface: str) -> Floating | None:
-    """An address line of an instance: `ADDRESS[/LENGTH] [dev …]`; without a length it is a host's."""
+    """An address line of an instance: `ADDRESS[/LENGTH] [dev …]`; without a length it is a
+    host's.
+    """
     words = block.words
     device = next((after for word, after in pairwise(words) if word == "dev"), interface)
     try:
@@ -336,7 +346,9 @@ def _last(options: _Options, names: tuple[str, ...], default: str) -> str:
 def _granularity(word: str) -> int | None:
     """A prefix length: IPv4 writes it as a mask, IPv6 as the number."""
     try:
-        return as_number(word) if "." not in word else ip_interface(f"0.0.0.0/{word}").network.prefixlen
+        if "." in word:
+            return ip_interface(f"0.0.0.0/{word}").network.prefixlen
+        return as_number(word)
     except ValueError:
         return None
 
