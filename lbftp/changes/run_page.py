@@ -16,6 +16,7 @@ from lbftp.changes.phase_words import words
 from lbftp.changes.services.claims import QUIET_AFTER
 from lbftp.changes.view_of_run import Guard, Lane, Phase, RunView, Step, fold
 from lbftp.core import ours
+from lbftp.core.findings import drift
 from lbftp.core.job import AWAIT
 from lbftp.inventory.models import ProbeHost, Router, ServerHost
 from lbftp.proofs import told
@@ -134,7 +135,7 @@ class RunPage:
     @property
     def drifted(self) -> bool:
         """Whether something was found that this run did not put right."""
-        return any(f.get("severity") != "info" and not f.get("repaired") for f in self.view.findings)
+        return bool(drift(self.view.findings))
 
     @property
     def numbers(self) -> told.Table | None:

@@ -8,6 +8,7 @@ from lbftp.cli import show
 from lbftp.cli.ask import Ask
 from lbftp.cli.exits import DONE, FAILED
 from lbftp.cli.follow import follow
+from lbftp.core.findings import drift
 
 
 def plan(ask: Ask) -> int:
@@ -43,5 +44,5 @@ def _checked(ask: Ask, run: Run) -> int:
     ask.answer(data, f"run {run.pk}: {run.get_state_display()}")
     if ask.options["no_wait"]:
         return DONE
-    left = [f for f in data["findings"] if f["severity"] != "info" and not f.get("repaired")]
+    left = drift(data["findings"])
     return DONE if run.state == Run.State.SUCCEEDED and not left else FAILED

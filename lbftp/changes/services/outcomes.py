@@ -17,6 +17,7 @@ from lbftp.changes.services.events import append
 from lbftp.changes.services.leases import release_leases
 from lbftp.clusters.models import Cluster
 from lbftp.compliance.models import FindingRow
+from lbftp.core.findings import drift
 from lbftp.core.job import CHANGING, Event
 from lbftp.daytwo.services import drains
 from lbftp.live import publish
@@ -187,7 +188,7 @@ def _after_check(run: Run) -> None:
         FindingRow.objects.bulk_create(_finding(run, cluster, f) for f in findings[:_MOST_FINDINGS])
     if run.state in (R.ERRORED, R.CANCELLED) or cluster.state == S.APPLYING:
         return
-    if any(f.get("severity") != "info" and not f.get("repaired") for f in findings):
+    if drift(findings):
         _see(cluster, S.DRIFTED, run)
     else:
         _see(cluster, S.IN_STEP if run.state == R.SUCCEEDED else S.UNKNOWN, run)
