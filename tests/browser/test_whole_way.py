@@ -78,6 +78,7 @@ def _bob_comes(bob: Person, path: str) -> None:
     page.get_by_role("button", name="Set it and sign in").click()
     expect(page.get_by_role("status")).to_contain_text("Welcome, bob")
     page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url(re.compile(r"/sign-in/"))
     page.close()
 
 
