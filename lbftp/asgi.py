@@ -21,10 +21,11 @@ from lbftp.database import limit_waits  # noqa: E402 - Django has to be set up f
 limit_waits()
 
 from lbftp.contexts import OwnContext  # noqa: E402
+from lbftp.lifespan import Lifespan  # noqa: E402
 from lbftp.limits import BoundedBodies  # noqa: E402
 from lbftp.live.routing import websocket_urlpatterns  # noqa: E402
 from lbftp.statics import with_static_files  # noqa: E402
 
 _sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 _pages = BoundedBodies(_http)
-application = OwnContext(with_static_files(ProtocolTypeRouter({"http": _pages, "websocket": _sockets})))
+application = Lifespan(OwnContext(with_static_files(ProtocolTypeRouter({"http": _pages, "websocket": _sockets}))))

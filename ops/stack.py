@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from lbftp.systemd import notify
 from ops import processes
 from ops.places import ROOT, Places, StackError, close_to_others, free_port, places, port_is_free
 from ops.readiness import wait_until_ready
@@ -30,6 +31,8 @@ from ops.supervision import Shape, programs, redis_config, supervisor_config
 OUTSIDE = ("LBFTP_DATABASE_URL", "LBFTP_BROKER_URL", "LBFTP_CHANNELS_URL", "LBFTP_REDIS_SOCKET")
 READY_SECONDS = 90
 STOP_SECONDS = 40
+# It looks every two seconds, and may wait for the web server a little longer than that takes.
+WATCHED_SECONDS = 60
 
 
 @dataclass(slots=True)
@@ -65,6 +68,13 @@ class Stack:
     def alive(self) -> bool:
         """Whether supervisor still runs."""
         return self._supervisor.poll() is None
+
+    def watched(self) -> bool:
+        """Whether the watchdog looked at the programs lately."""
+        try:
+            return time.time() - (self.place.alive / "watchdog").stat().st_mtime < WATCHED_SECONDS
+        except OSError:
+            return False
 
     def __enter__(self) -> Stack:
         return self
@@ -174,7 +184,9 @@ def _forget(place: Places) -> None:
 
 def _environment(place: Places, *, private: bool) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if not (private and name in OUTSIDE)}
-    env.pop(processes.MARK, None)
+    # systemd is told by this process; a program that it starts must not speak for all of them.
+    for name in (processes.MARK, "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"):
+        env.pop(name, None)
     env["LBFTP_VAR"] = str(place.var)
     env.setdefault("LBFTP_REDIS_SOCKET", str(place.redis_socket))
     env["DJANGO_SETTINGS_MODULE"] = "lbftp.settings"
@@ -267,7 +279,10 @@ def run() -> int:
         with start(var, port, Options(bind=bind, private=False, workers=workers)) as stack:
             print(f"lbftp serves at {stack.base_url} · logs in {stack.place.log} · Ctrl-C ends it", flush=True)
             _say_first_code(stack)
+            notify("READY=1", f"STATUS=serves at {stack.base_url}")
             while stack.alive():
+                if stack.watched():
+                    notify("WATCHDOG=1")
                 time.sleep(0.5)
             print(f"lbftp: supervisor ended by itself; see {stack.place.log}", file=sys.stderr)
     except StackError as error:

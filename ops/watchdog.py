@@ -27,7 +27,7 @@ EVERY: Final = 2.0
 # Seconds without an answer of the web server; a worker and a beat, whose signs come every three, get half more.
 DEFAULT_SECONDS: Final = 10.0
 # A program that was just started has not got anywhere yet.
-STARTING: Final = 60.0
+STARTING: Final = 120.0
 # So many restarts within half an hour come at once; each further one waits twice as long as the one before.
 AT_ONCE: Final = 3
 REMEMBERED: Final = 1800.0

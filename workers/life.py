@@ -18,6 +18,7 @@ from celery.beat import PersistentScheduler
 from django.db import DatabaseError, connection
 
 from lbftp.health import services as health
+from lbftp.systemd import notify
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Life:
         self._shown = time.monotonic()
         try:
             health.show_life()
+            notify("READY=1", "WATCHDOG=1")
         except OSError as error:
             log.warning("no sign of life could be left: %s", error)
 

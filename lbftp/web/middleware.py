@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.deprecation import MiddlewareMixin
 
 from lbftp.web.errors import not_allowed
 
 
-class NotAllowedMiddleware:
-    """A page for the bare 405 of Django's decorators; machines still find what is allowed in its header."""
+class NotAllowedMiddleware(MiddlewareMixin):
+    """A page for the bare 405 of Django's decorators; machines still find what is allowed in its header.
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self._answer = get_response
+    By Django's mixin, which works on the event loop as well: one that is synchronous only would take every page from
+    loop to thread to loop to thread.
+    """
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        answer = self._answer(request)
-        if answer.status_code != 405 or request.headers.get("HX-Request") == "true":
-            return answer
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if response.status_code != 405 or request.headers.get("HX-Request") == "true":
+            return response
         page = not_allowed(request)
-        page["Allow"] = answer.get("Allow", "")
+        page["Allow"] = response.get("Allow", "")
         return page

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,6 +14,8 @@ from typing import Any
 import pytest
 import uvicorn
 import websockets
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from lbftp.contexts import OwnContext
 
@@ -106,3 +110,55 @@ async def test_cancelling_and_failing_pass_through() -> None:
     assert ended == ["cancelled"]
     with pytest.raises(LookupError, match="on purpose"):
         await OwnContext(broken)({"type": "http"}, None, None)  # type: ignore[arg-type]  # not looked at
+
+
+CANCELLED = """
+import asyncio, threading, time
+from asgiref.sync import ThreadSensitiveContext, async_to_sync, sync_to_async
+from lbftp.contexts import OwnContext
+
+begun = threading.Event()
+
+def view():
+    begun.set()
+    time.sleep(0.5)
+    async_to_sync(asyncio.sleep)(0.5)
+
+async def django(scope, receive, send):
+    async with ThreadSensitiveContext():
+        task = asyncio.create_task(sync_to_async(view)())
+        await asyncio.wait([task])
+
+async def main():
+    call = asyncio.create_task(APPLICATION({"type": "http"}, None, None))
+    await asyncio.to_thread(begun.wait)
+    call.cancel()
+    await asyncio.wait([call])
+    await asyncio.sleep(2)
+    print("the loop goes on", threading.active_count())
+
+asyncio.run(main())
+"""
+
+
+def cancelled(application: str) -> str:
+    """What a process says in which a request is cancelled while its view works; empty if it stands still."""
+    argv = [sys.executable, "-c", CANCELLED.replace("APPLICATION", application)]
+    try:
+        return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False).stdout
+    except subprocess.TimeoutExpired:
+        return ""
+
+
+def test_a_cancelled_request_does_not_stop_the_loop() -> None:
+    assert cancelled("OwnContext(django)").startswith("the loop goes on")
+
+
+def test_without_it_a_cancelled_request_does() -> None:
+    """The check itself."""
+    assert cancelled("django") == ""
+
+
+@pytest.mark.parametrize("path", settings.MIDDLEWARE)
+def test_no_middleware_takes_pages_through_one_more_thread(path: str) -> None:
+    assert import_string(path).async_capable
