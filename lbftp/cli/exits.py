@@ -42,11 +42,11 @@ def exit_status(act: Callable[[Ask], int], ask: Ask) -> int:
 
 def _met(ask: Ask, error: Conflict) -> int:
     """Somebody else saved meanwhile: which values, whose, and what stands against them."""
-    ask.stderr.write(f"changed meanwhile: {error}")
+    ask.complain(f"changed meanwhile: {error}")
     found = [conflicting(error, key) for key in error.others]
     for one in found:
         by = f" ({one['by']}, {one['at']})" if one["by"] else ""
-        ask.stderr.write(f"  {one['field']}: stored {one['stored']!r}{by}; yours {one['wanted']!r}")
+        ask.complain(f"  {one['field']}: stored {one['stored']!r}{by}; yours {one['wanted']!r}")
     ask.answer({"error": str(error), "problems": [], "conflicts": found, "exit": REFUSED})
     return REFUSED
 

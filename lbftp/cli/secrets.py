@@ -44,7 +44,7 @@ def _rotate(ask: Ask) -> int:
     if done.dropped:
         ask.say("The older keys are gone. Backups of the database from before can no longer be used without them.")
     elif drop:
-        ask.stderr.write("The older keys stay: something still needs them.")
+        ask.complain("The older keys stay: something still needs them.")
     _tell(ask, done.lost)
     ask.answer({"sealed": done.sealed, "dropped": done.dropped, "lost": [_plain(one) for one in done.lost]})
     return FAILED if done.lost or (drop and not done.dropped) else DONE
@@ -52,10 +52,10 @@ def _rotate(ask: Ask) -> int:
 
 def _tell(ask: Ask, missing: Sequence[Lost]) -> None:
     for one in missing:
-        ask.stderr.write(f"cannot be opened: {one}")
+        ask.complain(f"cannot be opened: {one}")
     if missing:
         remedy = "Put the key file back that belongs to this database, or enter these anew (Credentials)."
-        ask.stderr.write(f"{len(missing)} stored secrets cannot be opened. {remedy}")
+        ask.complain(f"{len(missing)} stored secrets cannot be opened. {remedy}")
 
 
 def _plain(one: Lost) -> dict[str, Any]:
