@@ -54,7 +54,7 @@ test-core: ready-test ## the pure core and the layers; seconds
 	@$(PYTEST) $(filter $(EARLY),$(TESTS))
 
 test-long: ready-test ## more of what is generated: 100,000 damaged texts for the readers, many clusters in a kernel
-	@LBFTP_FUZZ=100000 LBFTP_LONG=1 $(PYTEST) tests/core tests/kernel
+	@LBFTP_FUZZ=100000 LBFTP_LONG=1 $(PYTEST) tests/core tests/kernel tests/changes/test_change_workflow.py
 
 test-web: ready-test ## pages, services, sockets, command line, documents
 	@$(PYTEST) $(WEB)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from django.contrib.auth.models import User
 from django.urls import reverse
 
 from lbftp.changes import services
 from lbftp.changes.models import ChangeRequest, Run
 from lbftp.changes.services import outcomes, runs
+from lbftp.clusters.models import Cluster
 from tests.web.conftest import As
 from tests.worlds import World, applied, approved, claimed, edit, finished, plan, planned, proposed
 
@@ -175,3 +177,36 @@ def test_the_list_and_the_trail(world: World, browse: As) -> None:
     only = browse(world.victor).get(f"{reverse('changes:audit')}?subject=cluster").content.decode()
     assert "Run " not in only.partition("<table")[2]
     assert browse(world.victor).get(f"{reverse('changes:audit')}?subject=x&page=99").status_code == 200
+
+
+def test_the_page_tells_what_the_approval_covers_and_what_is_otherwise_by_now(world: World, browse: As) -> None:
+    change = proposed(world)
+    url = reverse("changes:change", args=[change.pk])
+    page = browse(world.bob).get(url).content.decode()
+    for text in ("What the approval covers", "after 120 s without confirmation", "pub/probe.bin", "Router r1"):
+        assert text in page
+    Cluster.objects.update(guard_seconds=30)
+    page = browse(world.bob).get(url).content.decode()
+    assert "Auto-rollback: after 120 s without confirmation, now after 30 s without confirmation" in page
+    assert "Approve this plan" not in page
+
+
+def test_the_page_tells_whose_approval_counts_no_more(world: World, browse: As) -> None:
+    change = approved(world)
+    User.objects.filter(pk=world.bob.pk).update(is_active=False)
+    page = browse(world.carol).get(reverse("changes:change", args=[change.pk])).content.decode()
+    for text in ("Approvals count no more", "counts no more", "bob is locked.", "Approve this plan"):
+        assert text in page
+    assert "Apply now" not in page
+
+
+def test_after_a_failure_the_page_says_that_it_wants_another_approval(world: World, browse: As) -> None:
+    change = approved(world)
+    finished(services.apply_change(user=world.bob, change=change), Run.State.FAILED)
+    url = reverse("changes:change", args=[change.pk])
+    assert "wants another approval, also if the plan is the same" in browse(world.bob).get(url).content.decode()
+    planned(services.replan(user=world.alice, change=change))
+    page = browse(world.bob).get(url).content.decode()
+    assert "what was approved for it counts no more" in page
+    assert "approved an earlier attempt" in page
+    assert "Approve this plan" in page
