@@ -249,7 +249,7 @@ class Workflow(RuleBasedStateMachine):
     def open_window(self, user: User, move: dict[str, Any]) -> None:
         """`window` is the step at which the present one was set, -1 while none is open."""
         enabled = bool(move["number"])
-        values = {"cron": "* * * * *", "minutes": 60, "time_zone": "UTC", "enabled": enabled}
+        values: dict[str, Any] = {"cron": "* * * * *", "minutes": 60, "time_zone": "UTC", "enabled": enabled}
         if not self.attempt(lambda: windows.set_window(user=user, cluster=Cluster.objects.get(), **values)):
             return
         if not enabled:
@@ -324,7 +324,7 @@ class Workflow(RuleBasedStateMachine):
 def test_nothing_is_applied_without_enough_approvals_of_the_present_plan() -> None:
     """By `make test-long` 10,000 sequences."""
     BEGAN.clear()
-    examples = 10_000 if LONG else 120
+    examples = 10_000 if LONG else 60
     run_state_machine_as_test(
         Workflow,
         settings=settings(
