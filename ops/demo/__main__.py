@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 LAB_DOWN = (sys.executable, "-m", "lab", "down")
 # The tick sends runs again that got lost, and claims due policies; a demonstration need not wait for it.
-SETTINGS = {"LBFTP_BEAT_TICK_SECONDS": "2"}
+# The virtual routers are reached at the loopback.
+SETTINGS = {"LBFTP_BEAT_TICK_SECONDS": "2", "LBFTP_ENROL_NETWORKS": "127.0.0.0/8"}
 
 
 def main() -> int:

@@ -51,7 +51,7 @@ def test_not_ready_names_what_is_missing(client: Client, redis_socket: Path, pri
     seen = answer.json()["parts"]
     assert answer.status_code == 503
     assert {name: part["ok"] for name, part in seen.items()} == {
-        "database": True, "disk": True, "files": True, "redis": True, "workers": False, "beat": False,
+        "database": True, "disk": True, "files": True, "redis": True, "workers": False, "beat": False, "secrets": True,
     }  # fmt: skip
     assert all(part["message"] for part in seen.values())
 

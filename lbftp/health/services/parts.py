@@ -23,6 +23,7 @@ from redis.retry import Retry
 from lbftp.health.models import Pulse
 from lbftp.health.services import permissions, restarts, signs
 from lbftp.health.services.snapshot import Snapshot
+from lbftp.inventory import sealing
 
 # Ticks may be missed while a worker is busy starting; after this many in a row something is wrong.
 _TICKS_MISSED: Final = 4
@@ -153,5 +154,13 @@ def _beat() -> Part:
     return Part("beat", False, f"{seen}: is the beat running?")
 
 
-_CHECKS: Final[tuple[Callable[[], Part], ...]] = (_redis, _workers, _beat)
+def _secrets() -> Part:
+    """Without a name: whoever may ask this need not know what is stored."""
+    if sealing.problem():
+        remedy = "`manage.py lbftp secrets check` lists them and says what to do"
+        return Part("secrets", False, f"Stored secrets cannot be opened: {remedy}.")
+    return Part("secrets", True, "They can be opened.")
+
+
+_CHECKS: Final[tuple[Callable[[], Part], ...]] = (_redis, _workers, _beat, _secrets)
 _snapshot: Final = Snapshot(_look)
