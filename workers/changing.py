@@ -21,7 +21,7 @@ from lbftp.core.problem import Problem, errors
 from lbftp.core.spec import ClusterSpec
 from workers.errors import Cancelled, WorkError
 from workers.observe import Pair, connected, look
-from workers.outcome import Outcome, seen, spec_of
+from workers.outcome import Outcome, in_counts, named, problems, seen, spec_of
 from workers.probe import in_words
 from workers.remote import Limits
 from workers.report import PAIR, Report
@@ -29,6 +29,11 @@ from workers.restore import take_over
 from workers.rollout import Rollout, rehearse, roll_out
 
 LOOK: Final = ("observe", "Look at both routers")
+_PLAN: Final = ("plan", "Make the plan")
+_COMPARE: Final = ("compare", "Compare with the approved plan")
+_STALE: Final = (
+    "The {subject} changed since this plan was approved; nothing was touched. Read the new plan and approve it."
+)
 
 
 def _routers(job: Job) -> Sequence[Access]:
@@ -72,10 +77,12 @@ class _Made:
 def make_plan(change: Change, job: Job, report: Report, limits: Limits) -> Outcome:
     """A plan from what the routers hold, or the reasons why there can be none. Nothing is changed."""
     spec = spec_of(job)
-    report.declare(PAIR, [(*change.step, "observe")])
+    report.declare(PAIR, [(*change.step, "observe"), (*_PLAN, "compare")])
     made = _made(change, job, report, limits)
-    if stops := errors(made.problems):
-        return Outcome("failed", f"{stops[0].reason} {stops[0].remedy}", refused=made.problems)
+    with report.doing(PAIR, *_PLAN) as step:
+        step.amiss = _stopping(made)
+    if step.amiss:
+        return Outcome("failed", step.amiss, refused=made.problems)
     steps = sum(len(r.steps) for r in made.plan.routers)
     text = f"The {change.subject} hold this already." if made.plan.empty else f"{steps} steps."
     return Outcome("succeeded", text, seen(spec, made.observed), plan=made.plan)
@@ -87,22 +94,26 @@ def carry_out(change: Change, job: Job, report: Report, limits: Limits) -> Outco
     if job.fence > 1 and not job.dry:
         return change.take_over(job, spec, report, limits)
     report.phase(LOOK[0], change.title)
-    report.declare(PAIR, [(*change.step, "observe"), ("compare", "Compare with the approved plan", "compare")])
+    report.declare(PAIR, [(*change.step, "observe"), (*_COMPARE, "compare")])
     made = _made(change, job, report, limits)
-    report.phase("compare", "Compare with the approved plan")
-    report.step(PAIR, ("compare", "Compare with the approved plan"), "done")
-    if made.plan.digest != job.approved_digest:
-        text = (
-            f"The {change.subject} changed since this plan was approved; nothing was touched. "
-            "Read the new plan and approve it."
-        )
-        return Outcome("failed", text, seen(spec, made.observed), stale=made.plan)
-    if stops := errors(made.problems):
-        return Outcome("failed", f"{stops[0].reason} {stops[0].remedy}", seen(spec, made.observed))
+    report.phase(*_COMPARE)
+    stale = "" if made.plan.digest == job.approved_digest else _STALE.format(subject=change.subject)
+    with report.doing(PAIR, *_COMPARE) as step:
+        step.amiss = stale or _stopping(made)
+    if stale:
+        return Outcome("failed", stale, seen(spec, made.observed), stale=made.plan)
+    if step.amiss:
+        return Outcome("failed", step.amiss, seen(spec, made.observed))
     if made.plan.empty:
         return Outcome("succeeded", f"No changes: the {change.subject} hold this already.", seen(spec, made.observed))
     rollout = Rollout(job, spec, made.plan, made.observed, report, limits)
     return _dry(change, rollout) if job.dry else change.carry_out(rollout)
+
+
+def _stopping(made: _Made) -> str:
+    """Why the plan cannot be carried out, '' if nothing stands against it."""
+    stops = errors(made.problems)
+    return f"{stops[0].reason} {stops[0].remedy}" if stops else ""
 
 
 def _made(change: Change, job: Job, report: Report, limits: Limits) -> _Made:
@@ -142,8 +153,11 @@ def rolled_out(rollout: Rollout) -> Outcome:
     except WorkError as error:
         return Outcome(state_of(error), str(error), rollout.proof.to_json())
     proved = in_words(rollout.proof) if rollout.proof.rows else "No FTP session was made."
-    result = seen(rollout.spec, rollout.after, findings(rollout.spec, rollout.after))
-    return Outcome("succeeded", f"Applied and kept. {proved}", {**result, **rollout.proof.to_json()})
+    left = findings(rollout.spec, rollout.after)
+    told = problems(left)
+    rest = f" {in_counts(told)} left: {named(told)}" if told else ""
+    result = seen(rollout.spec, rollout.after, left)
+    return Outcome("succeeded", f"Applied and kept. {proved}{rest}", {**result, **rollout.proof.to_json()})
 
 
 def state_of(error: WorkError) -> Literal["failed", "cancelled"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,25 +14,24 @@ from lbftp.core.ftp.looks import of_a_machine
 from lbftp.core.importing import propose
 from lbftp.core.job import Access, Job
 from lbftp.core.observe.observed import Observed
-from lbftp.core.plan import Plan, plan
-from lbftp.core.problem import errors
 from lbftp.core.render import nftables
-from workers.changing import LOOK, problems_of, state_of
+from workers.changing import LOOK
 from workers.errors import WorkError
 from workers.looking import Looking, looking_at
 from workers.observe import Pair, connected, look
-from workers.outcome import Outcome, seen, spec_of
+from workers.outcome import Outcome, in_counts, named, problems, seen, spec_of
 from workers.probe import Proof, in_words, prove
 from workers.remote import Limits, offered_key
+from workers.repairing import repaired
 from workers.report import PAIR, Report
 from workers.restore import take_over
-from workers.rollout import Rollout, roll_out
 from workers.servers import declared, looking_at_servers
 
 Work = Callable[[Job, Report, Limits], Outcome]
 
 _IMPORT: Final = ("observe", "Look for FTP clusters")
 _SESSIONS: Final = ("sessions", "Make FTP sessions through the VIP")
+_COMPARE: Final = ("compare", "Compare with what was applied")
 
 
 def enrol(job: Job, report: Report, limits: Limits) -> Outcome:
@@ -95,15 +94,14 @@ def bring_in(job: Job, report: Report, limits: Limits) -> Outcome:
 def verify(job: Job, report: Report, limits: Limits) -> Outcome:
     """State of both routers and FTP sessions, side by side. Changes nothing."""
     spec, began = spec_of(job), time.monotonic()
-    report.declare(PAIR, [(*LOOK, "observe"), (*_SESSIONS, "prove"), *declared(job)])
+    report.declare(PAIR, [(*LOOK, "observe"), (*_SESSIONS, "prove"), *declared(job), (*_COMPARE, "compare")])
     with connected(job.routers, limits) as pair, looking_at_servers(job, report, limits) as servers:
         connecting = time.monotonic() - began
         with looking_at(pair, report, LOOK) as looking:
             proof = _proven(job, pair, report, limits, looking)
             observed = looking.result()
         found = [*check(spec, observed), *sessions.check(spec, proof.rows), *servers.findings()]
-    for finding in found:
-        report.finding(finding)
+    _compared(found, report)
     # How long everything took beside how long the sessions alone did.
     times = {"connect": connecting, "look": looking.seconds, "sessions": proof.seconds}
     seconds = {name: round(t, 2) for name, t in {**times, "total": time.monotonic() - began}.items()}
@@ -121,8 +119,8 @@ def _proven(job: Job, pair: Pair, report: Report, limits: Limits, looking: Looki
         report.step(PAIR, _SESSIONS, "skipped")
         report.note("warning", "No probe host is set for this cluster, so no FTP session was made.")
         return Proof()
-    with report.doing(PAIR, *_SESSIONS):
-        return prove(
+    with report.doing(PAIR, *_SESSIONS) as step:
+        proof = prove(
             spec_of(job),
             job.probes,
             pair,
@@ -132,6 +130,17 @@ def _proven(job: Job, pair: Pair, report: Report, limits: Limits, looking: Looki
             run_id=job.run_id,
             between=looking.tell,
         )
+        step.amiss = in_words(proof) if proof.failures or not proof.rows else ""
+    return proof
+
+
+def _compared(found: Sequence[Finding], report: Report) -> None:
+    """Tells what was found. The step fails with the errors among it: a check that found some is no success."""
+    with report.doing(PAIR, *_COMPARE) as step:
+        for finding in found:
+            report.finding(finding)
+        if any(f.severity == "error" for f in found):
+            step.amiss = f"{in_counts(found)}: {named(problems(found))}"
 
 
 def comply(job: Job, report: Report, limits: Limits) -> Outcome:
@@ -148,48 +157,23 @@ def comply(job: Job, report: Report, limits: Limits) -> Outcome:
     if not job.reapply or not needs_repair(found):
         outcome = _reported(found, observed, job, report)
     else:
-        made = plan(spec, observed)
-        outcome = _repaired(found, made, Rollout(job, spec, made, observed, report, limits))
+        outcome = repaired(job, found, observed, report, limits)
     return replace(outcome, result={**outcome.result, "servers": servers.rows})
 
 
 def _reported(found: list[Finding], observed: Mapping[str, Observed], job: Job, report: Report) -> Outcome:
-    spec = spec_of(job)
-    for finding in found:
-        report.finding(finding)
-    text = f"{len(found)} findings." if found else "In step: no findings."
-    return Outcome("succeeded", text, seen(spec, observed, found))
-
-
-def _repaired(found: list[Finding], made: Plan, rollout: Rollout) -> Outcome:
-    report, spec = rollout.report, rollout.spec
-    report.phase("repair", "Put right what was found")
-    stops = errors(problems_of(rollout.job, rollout.before))
-    try:
-        if stops:
-            raise WorkError(f"{stops[0].reason} {stops[0].remedy}")
-        roll_out(rollout)
-    except WorkError as error:
-        for finding in found:
-            report.finding(finding)
-        return Outcome(
-            state_of(error), f"{len(found)} findings, not put right: {error}", seen(spec, rollout.before, found)
-        )
-    left = {(f.code, f.router, f.what) for f in check(spec, rollout.after)}
-    looked_at = {"", *rollout.after}
-    rows = [{**f.to_json(), "repaired": _gone(f, left, looked_at)} for f in found]
-    for finding, row in zip(found, rows, strict=True):
-        report.finding(finding, repaired=row["repaired"])
-    result = {**seen(spec, rollout.after), "findings": rows, **rollout.proof.to_json()}
-    steps = sum(len(r.steps) for r in made.routers)
-    return Outcome("succeeded", f"{len(found)} findings, put right in {steps} steps.", result)
-
-
-def _gone(finding: Finding, left: Collection[tuple[str, str, str]], looked_at: Collection[str]) -> bool:
-    """Whether it was there before and is not any more. What is on a server's own machine nobody put right."""
-    if of_a_machine(finding.to_json()) or finding.router not in looked_at:
-        return False
-    return (finding.code, finding.router, finding.what) not in left
+    """A check that found errors has failed, as a verification has; warnings are told beside a success."""
+    report.phase("compare", _COMPARE[1])
+    report.declare(PAIR, [(*_COMPARE, "compare")])
+    _compared(found, report)
+    result = seen(spec_of(job), observed, found)
+    told = problems(found)
+    if not told:
+        return Outcome("succeeded", "In step: no findings.", result)
+    text = f"{in_counts(told)}: {named(told)}"
+    if job.reapply:
+        text += " Re-applying changes nothing about it."
+    return Outcome("failed" if told[0].severity == "error" else "succeeded", text, result)
 
 
 def _target(job: Job) -> Access:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from lbftp.core.findings import Finding, master
 from lbftp.core.job import Job
@@ -13,6 +13,9 @@ from lbftp.core.plan import Plan
 from lbftp.core.problem import Problem
 from lbftp.core.spec import ClusterSpec
 from workers.errors import WorkError
+
+# So many findings are named in an outcome; the run's page has all.
+_NAMED: Final = 3
 
 
 @dataclass(slots=True)
@@ -35,6 +38,27 @@ def spec_of(job: Job) -> ClusterSpec:
     if job.spec is None:
         raise WorkError(f"run {job.run_id} has no cluster to work on: start it anew.")
     return job.spec
+
+
+def problems(found: Sequence[Finding]) -> list[Finding]:
+    """What somebody has to do something about, the worst first; the rest is for information."""
+    return sorted((f for f in found if f.severity != "info"), key=lambda f: f.severity != "error")
+
+
+def named(found: Sequence[Finding]) -> str:
+    """The first ones in words, and how many more there are."""
+    told = "; ".join(f"{f.router or 'the pair'}: {f.what}" for f in found[:_NAMED])
+    return f"{told}{f'; and {len(found) - _NAMED} more' if len(found) > _NAMED else ''}."
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def in_counts(found: Sequence[Finding]) -> str:
+    """ "5 errors and 1 warning"; only what there is."""
+    kinds = ((sum(f.severity == kind for f in found), kind) for kind in ("error", "warning"))
+    return " and ".join(counted(number, kind) for number, kind in kinds if number)
 
 
 def seen(spec: ClusterSpec, observed: Mapping[str, Observed], found: Sequence[Finding] = ()) -> dict[str, Any]:

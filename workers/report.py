@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from lbftp.core.findings import Finding
@@ -13,6 +14,13 @@ from lbftp.core.steps import Step
 from workers.errors import Cancelled
 
 PAIR = ""
+
+
+@dataclass(slots=True)
+class Doing:
+    """A step that goes on. `amiss`: what it showed to be wrong, though the run goes on; it then ends as failed."""
+
+    amiss: str = ""
 
 
 class Report:
@@ -52,7 +60,7 @@ class Report:
         self.declare(router, [(s.id, s.title, s.phase) for s in steps])
 
     def step(self, router: str, step: tuple[str, str], state: str, *, seconds: float | None = None) -> None:
-        """The step (id, title) came to a state: started, done or skipped."""
+        """The step (id, title) came to a state: started, done, skipped or stopped."""
         self._step(router, step, {"state": state, "seconds": seconds, "message": ""})
 
     def failed(self, router: str, step: tuple[str, str], message: str, *, seconds: float | None = None) -> None:
@@ -62,17 +70,25 @@ class Report:
         self._emit(Event("step", router, {"id": step[0], "title": step[1], **data}))
 
     @contextmanager
-    def doing(self, router: str, id_: str, title: str) -> Iterator[None]:
-        """A step of our own: started now; done or failed with its time when the block ends."""
+    def doing(self, router: str, id_: str, title: str) -> Iterator[Doing]:
+        """A step of our own: started now; done, failed or (cancelled) stopped with its time when the block ends."""
         self.check()
         start = time.monotonic()
         self.step(router, (id_, title), "started")
+        doing = Doing()
         try:
-            yield
+            yield doing
+        except Cancelled:
+            # Nothing is wrong with what a person ends.
+            self.step(router, (id_, title), "stopped", seconds=_since(start))
+            raise
         except Exception as error:
             self.failed(router, (id_, title), str(error), seconds=_since(start))
             raise
-        self.step(router, (id_, title), "done", seconds=_since(start))
+        if doing.amiss:
+            self.failed(router, (id_, title), doing.amiss, seconds=_since(start))
+        else:
+            self.step(router, (id_, title), "done", seconds=_since(start))
 
     def output(self, router: str, step: str, text: str) -> None:
         self._emit(Event("output", router, {"step": step, "text": text}))

@@ -155,6 +155,9 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     outcome = models.TextField(blank=True, help_text="One sentence: what came of it, and what to do if it failed.")
+    left = models.PositiveIntegerField(
+        default=0, help_text="Errors and warnings that stood at its end, and real servers that no session reached."
+    )
     result = models.JSONField(default=dict, help_text="Per kind: {'findings': [...], 'sessions': [...], …}.")
 
     class Meta:
@@ -163,6 +166,19 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.pk} ({self.kind})"
+
+    @property
+    def shown(self) -> str:
+        """How its state looks: one that succeeded and left something is not plain green."""
+        return "warning" if self.state == self.State.SUCCEEDED and self.left else str(self.state)
+
+    @property
+    def shown_words(self) -> str:
+        """Its state in words, with what it left."""
+        words = self.get_state_display()
+        if self.shown != "warning":
+            return words
+        return f"{words}, {self.left} warning{'' if self.left == 1 else 's'}"
 
     @property
     def title(self) -> str:

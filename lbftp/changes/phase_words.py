@@ -25,6 +25,7 @@ _WORDS: Final = {
     "before the guards' time is over, both routers are put back.",
     "confirm": "The guards are let go on both routers. From here on the change stays.",
     "restore": "What was there before is put back on every router that was changed, and looked at.",
+    "left": "Both routers are checked once more: what is left then is put right in another round, or told.",
     "repair": "What was found is being put right, as a change is: with a way back and a guard on each router.",
 }
 _ROLLBACK: Final = {

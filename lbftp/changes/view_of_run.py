@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from lbftp.changes.sessions_of_run import Session, TableRow, reasons, servers, table
 
-_OVER: Final = ("done", "failed", "skipped")
+_OVER: Final = ("done", "failed", "skipped", "stopped")
 # What is kept of one step's output for the page; the events keep all of it.
 _OUTPUT_LINES: Final = 2000
 
@@ -30,7 +30,7 @@ class EventLike(Protocol):
 
 @dataclass(slots=True)
 class Step:
-    """`state`: waiting, started, done, failed or skipped. `output` is the router's own words, line by line."""
+    """`state`: waiting, started, done, failed, skipped or (by a person who cancelled the run) stopped. `output` is the router's own words, line by line."""
 
     id: str
     title: str

@@ -56,7 +56,7 @@ def cancel(ask: Ask) -> int:
     """Waits for the end: done if the run came to it cancelled, with what it changed put back."""
     user, run = ask.person(), ask.run()
     run = follow(ask, services.cancel(user=user, run=run))
-    ask.answer(show.run_data(run), f"run {run.pk}: {run.get_state_display()}")
+    ask.answer(show.run_data(run), f"run {run.pk}: {run.shown_words}")
     return DONE if ask.options["no_wait"] or run.state == Run.State.CANCELLED else FAILED
 
 
@@ -86,7 +86,7 @@ def confirm(ask: Ask) -> int:
     """Waits for the end: the change stays on both routers, or something came in between."""
     user, run = ask.person(), ask.run()
     run = follow(ask, services.confirm(user=user, run=run))
-    ask.answer(show.run_data(run), f"run {run.pk}: {run.get_state_display()}")
+    ask.answer(show.run_data(run), f"run {run.pk}: {run.shown_words}")
     return FAILED if run.state in _BAD else DONE
 
 

@@ -41,7 +41,7 @@ def _checked(ask: Ask, run: Run) -> int:
     """Done only if the run succeeded and left nothing that differs (notes of severity info do not count)."""
     run = follow(ask, run)
     data = show.run_data(run)
-    ask.answer(data, f"run {run.pk}: {run.get_state_display()}")
+    ask.answer(data, f"run {run.pk}: {run.shown_words}")
     if ask.options["no_wait"]:
         return DONE
     left = drift(data["findings"])

@@ -65,6 +65,7 @@ def run_line(run: Run) -> dict[str, Any]:
         "kind": run.kind,
         "dry": run.dry,
         "state": run.state,
+        "left": run.left,
         "outcome": run.outcome,
         "started_by": run.started_by.get_username() if run.started_by else None,
         "origin": run.origin,

@@ -105,7 +105,7 @@ def _look(x: int, run: Run) -> Look:
     if run.state == Run.State.ERRORED or (run.state == Run.State.FAILED and not count):
         state = "bad"
     elif count:
-        state = "info" if run.reapply and run.state == Run.State.SUCCEEDED else "warn"
+        state = "info" if run.reapply and run.shown == Run.State.SUCCEEDED else "warn"
     else:
         state = "ok"
     moment = run.ended_at.strftime("%-d %b %H:%M") if run.ended_at else ""

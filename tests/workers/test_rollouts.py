@@ -207,7 +207,7 @@ def test_compliance_reports_each_drift_and_touches_nothing(bench: Bench) -> None
         bench.sh(name, script)
     held = bench.look()
     outcome = bench.do("comply")
-    assert outcome.state == "succeeded"
+    assert outcome.state == "failed"
     assert _found(bench) == FOUND
     assert bench.look() == held
 

@@ -71,6 +71,7 @@ def end(run: Run, state: str, outcome: str, result: dict[str, Any]) -> None:
         run,
         run.state,
         state,
+        left=_left(result),
         user=run.cancelled_by if state == R.CANCELLED else None,
         reason=outcome,
         expect={"fence": run.fence},
@@ -81,6 +82,13 @@ def end(run: Run, state: str, outcome: str, result: dict[str, Any]) -> None:
     release_leases(run_id=run.pk)
     _EFFECTS.get(run.kind, _nothing)(run)
     transaction.on_commit(partial(publish.fleet_hint, run.team_id))
+
+
+def _left(result: dict[str, Any]) -> int:
+    """Of findings those that somebody has to do something about; and real servers that sessions should have reached."""
+    found = [f for f in result.get("findings", []) if f.get("severity") != "info" and not f.get("repaired")]
+    unseen = [one for one in result.get("unseen", []) if not one.get("planned")]
+    return len(found) + len(unseen) + len(result.get("unreached", []))
 
 
 def _keep(run: Run, plan: dict[str, Any], *, frozen: bool = False) -> None:
@@ -141,7 +149,8 @@ def _after_apply(run: Run) -> None:
             to = change.params["to"]
             Cluster.objects.filter(pk=change.cluster_id).update(applied=to["revision"] if to else None)
         nothing = change.kind == ChangeRequest.Kind.ROLLBACK and not change.params["to"]
-        _see(change.cluster, S.UNKNOWN if nothing else S.IN_STEP, run)
+        drifted = _left({"findings": run.result.get("findings", [])})
+        _see(change.cluster, S.UNKNOWN if nothing else S.DRIFTED if drifted else S.IN_STEP, run)
     elif run.state == R.CANCELLED:
         states.move(change, C.APPLYING, C.PROPOSED, user=run.cancelled_by, reason=run.outcome)
         _approve_again(change)
