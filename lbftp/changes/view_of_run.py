@@ -30,7 +30,8 @@ class EventLike(Protocol):
 
 @dataclass(slots=True)
 class Step:
-    """`state`: waiting, started, done, failed, skipped or (by a person who cancelled the run) stopped. `output` is the router's own words, line by line."""
+    """`state`: waiting, started, done, failed, skipped, or stopped because a person cancelled the run. `output` is the
+    router's own words, line by line."""
 
     id: str
     title: str

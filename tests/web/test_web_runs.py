@@ -3,14 +3,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from django.urls import reverse
 
 from lbftp.changes import run_page
 from lbftp.changes.models import Run, RunEvent
 from lbftp.changes.services import apply_change, comply, events, runs, verify
-from lbftp.core.job import Event
+from lbftp.core.job import Event, Orders
 from tests.web.conftest import As
-from tests.worlds import World, applied, approved, claimed
+from tests.worlds import World, applied, approved, claimed, finished
+from workers.errors import Cancelled
+from workers.report import Report
 
 
 def _steps(router: str, *ids: str, phase: str = "run") -> Event:
@@ -240,3 +243,49 @@ def test_many_events_are_one_query(world: World, browse: As, django_assert_max_n
     assert RunEvent.objects.count() > 400
     with django_assert_max_num_queries(14):
         going.part()
+
+
+def test_a_run_that_left_something_is_plain_green_nowhere(world: World, browse: As) -> None:
+    """A warning that stays is told beside the success; a check that found errors has failed, with its step."""
+    applied(world)
+    warning = {"code": "destination-removed", "severity": "warning", "router": "r1", "what": "ftp2 is out"}
+    run = finished(comply(user=world.bob, cluster=world.cluster, reapply=True), findings=[warning])
+    assert (run.left, run.shown, run.shown_words) == (1, "warning", "Succeeded, 1 warning")
+    victor = browse(world.victor)
+    for url in (
+        reverse("changes:run", args=[run.pk]),
+        reverse("changes:runs"),
+        reverse("clusters:cluster", args=[world.cluster.pk]),
+    ):
+        page = victor.get(url).content.decode()
+        assert "Succeeded, 1 warning" in page, url
+        assert re.search(r'<span class="state warn[^"]*"><svg.*?</svg>Succeeded, 1 warning', page), url
+    world.cluster.refresh_from_db()
+    assert world.cluster.state == "drifted"
+    fixed = finished(
+        comply(user=world.bob, cluster=world.cluster, reapply=True), findings=[{**warning, "repaired": True}]
+    )
+    assert (fixed.left, fixed.shown_words) == (0, "Succeeded")
+
+
+def test_an_apply_that_left_something_leaves_the_cluster_drifted(world: World) -> None:
+    change = approved(world)
+    warning = {"code": "destination-down", "severity": "warning", "router": "r1", "what": "ftp2 is down"}
+    run = finished(apply_change(user=world.bob, change=change), findings=[warning])
+    world.cluster.refresh_from_db()
+    assert (run.left, world.cluster.state) == (1, "drifted")
+
+
+def test_a_step_that_was_cancelled_is_not_red(world: World, browse: As) -> None:
+    applied(world)
+    run = comply(user=world.bob, cluster=world.cluster, reapply=False)
+    job = claimed(run)
+    told: list[Event] = []
+    report = Report(told.append, lambda: Orders("Cancelled by bob.") if told else None)
+    with pytest.raises(Cancelled), report.doing("", "look", "Look at both routers"):
+        report.check()
+    events.record(run_id=run.pk, fence=job.fence, events=told)
+    runs.finish(run_id=run.pk, fence=job.fence, state="cancelled", outcome="Cancelled by bob.", result={})
+    page = browse(world.victor).get(reverse("changes:run", args=[run.pk])).content.decode()
+    assert 'data-step="look" data-state="stopped"' in page
+    assert "failed" not in page
