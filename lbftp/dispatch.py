@@ -23,11 +23,21 @@ _LIMITS: Final = {
 }
 
 
-def send_run(run_id: int) -> bool:
-    """Ask a worker to take run `run_id`. False if the broker is away: the run row stays, the tick sends it again."""
+def send_run(run_id: int, *, soft: int | None = None, hard: int | None = None) -> bool:
+    """Ask a worker to take run `run_id`. False if the broker is away: the run row stays, the tick sends it again.
+
+    `soft`, `hard`: seconds after which the task is broken off, and killed (core.durations); None: as any task.
+    """
     try:
         with app.connection_for_write(connect_timeout=PATIENCE, transport_options=_LIMITS) as connection:
-            app.send_task("workers.tasks.execute", args=[run_id], connection=connection, retry=False)
+            app.send_task(
+                "workers.tasks.execute",
+                args=[run_id],
+                connection=connection,
+                retry=False,
+                soft_time_limit=soft,
+                time_limit=hard,
+            )
     except (OperationalError, OSError):
         return False
     return True

@@ -17,7 +17,8 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from lbftp import limits, logs
-from lbftp.core import enrolment
+from lbftp.core import durations, enrolment
+from lbftp.core.job import CHANGING
 
 django_stubs_ext.monkeypatch()
 
@@ -194,8 +195,9 @@ CHANNEL_LAYERS = {
     }
 }
 
-# One number in three places (Celery's redis.rst): a task that outlives it would run twice at once.
-VISIBILITY_TIMEOUT = env.int("LBFTP_VISIBILITY_TIMEOUT", default=3600)
+# One number in three places (Celery's redis.rst): a task that outlives it would run twice at once. A worker that dies
+# is noticed by its heartbeat long before.
+VISIBILITY_TIMEOUT = env.int("LBFTP_VISIBILITY_TIMEOUT", default=36000)
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": VISIBILITY_TIMEOUT,
     "unacked_restore_interval": 1,
@@ -211,8 +213,27 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_TIME_LIMIT = env.int("LBFTP_TASK_TIME_LIMIT", default=1200)
-CELERY_TASK_SOFT_TIME_LIMIT = CELERY_TASK_TIME_LIMIT - 60
+# What a run's work may take beside everything that it waits for; each message has limits of its own (core.durations).
+RUN_SECONDS = env.int("LBFTP_TASK_TIME_LIMIT", default=1200)
+CELERY_TASK_SOFT_TIME_LIMIT = RUN_SECONDS
+CELERY_TASK_TIME_LIMIT = RUN_SECONDS + 60
+
+
+def _check_times() -> None:
+    """Whatever people set for their clusters, an ordinary change has to be possible."""
+    longest = max(
+        durations.limits(durations.Need(kind, RUN_SECONDS, servers=2, patience=600)).hard for kind in CHANGING
+    )
+    if not RUN_SECONDS >= 1:
+        raise ImproperlyConfigured("LBFTP_TASK_TIME_LIMIT has to be 1 or more.")
+    if longest >= VISIBILITY_TIMEOUT:
+        raise ImproperlyConfigured(
+            f"LBFTP_VISIBILITY_TIMEOUT has to be more than {longest}: so long may a run take with "
+            f"LBFTP_TASK_TIME_LIMIT={RUN_SECONDS}, and after it a task runs twice at once."
+        )
+
+
+_check_times()
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "control"

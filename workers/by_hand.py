@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from lbftp.core.durations import STANDSTILL
 from lbftp.core.job import AWAIT, Job
 from lbftp.core.program.guard import Hold
 from workers import guard
@@ -17,6 +18,10 @@ from workers.report import PAIR, Report
 
 # Before the guards' time is over, so that both routers are put back together and not each by itself.
 MARGIN_SECONDS: Final = 5
+_NO_LONGER: Final = (
+    f"A change waits {STANDSTILL // 3600} h for a person at most: the guards are not extended any more. Confirm it, or "
+    "it is put back."
+)
 STEP: Final = ("await", "A person confirms", AWAIT)
 
 
@@ -37,9 +42,13 @@ def await_person(still: Standstill, report: Report, limits: Limits) -> None:
     meanwhile: none would be sure to live for so long.
     """
     until = [time.monotonic() + still.left - MARGIN_SECONDS]
+    last = time.monotonic() + STANDSTILL
 
     def anew() -> None:
         begun = time.monotonic()
+        if begun + still.hold.seconds > last:
+            report.note("warning", _NO_LONGER)
+            return
         try:
             with connected([a for a in still.job.routers if a.name in still.names], limits) as pair:
                 guard.extend(report, pair, still.hold, still.names)

@@ -68,6 +68,10 @@ class Unconfirmed(WorkError):
     """Nobody confirmed the change in time."""
 
 
+class OutOfTime(WorkError):
+    """The run took longer than it may: nothing more is begun, and what it changed is put back."""
+
+
 class Cancelled(WorkError):
     """A person cancelled the run: what it changed is put back, and nothing more is done."""
 

@@ -17,29 +17,39 @@ from django.db import close_old_connections, connections, transaction
 
 from lbftp.changes.errors import LostClaim, ServiceError
 from lbftp.changes.services import outcomes, runs
-from lbftp.core import secrecy
+from lbftp.core import durations, secrecy
 from lbftp.core.job import CHANGING, Event, Job, Orders
 from lbftp.core.plan import to_json
 from lbftp.core.spec import SpecError
 from lbftp.database import AWAY
 from lbftp.inventory import services as inventory
-from workers.errors import Cancelled, ClaimLost, HostKeyRefused, NotRecorded, WorkError
+from workers.breaking_off import broken_off
+from workers.errors import Cancelled, ClaimLost, HostKeyRefused, NotRecorded, OutOfTime, WorkError
 from workers.kinds import KINDS
 from workers.outcome import Outcome
 from workers.relay import PATIENCE_SECONDS, Desk, Relay
 from workers.remote import Limits
 from workers.report import Report
 
-# Longer than any apply takes; a run that a person has to confirm may keep its routers longer.
-LEASE_WAIT_SECONDS: Final = 600
+LEASE_WAIT_SECONDS: Final = durations.LEASES
+
+_AS_THEY_WERE: Final = (
+    "No change of it is left on any machine. See which step was slow, look at that machine, then start it again."
+)
 
 Value = TypeVar("Value")
 
 log = structlog.get_logger(__name__)
 
 
-def run_claimed(run_id: int) -> None:
-    """Claims the run and does it; returns quietly if there is nothing to claim or the claim is lost on the way."""
+def run_claimed(run_id: int, *, hard: int | None = None) -> None:
+    """Claims the run and does it; returns quietly if there is nothing to claim or the claim is lost on the way.
+
+    `hard`: this process is killed after so many seconds (None: never). A run that may take longer by now is sent again.
+    """
+    if hard is not None and runs.outgrown(run_id=run_id, hard=hard):
+        runs.send(run_id)
+        return
     job = runs.claim(run_id=run_id, worker=f"{socket.gethostname()}:{os.getpid()}")
     if job is None:
         return
@@ -47,7 +57,9 @@ def run_claimed(run_id: int) -> None:
         _learn(learnt, job)
         try:
             with Relay(_desk(job)) as relay:
-                state, outcome = _attempt(job, Report(relay.emit, relay.check), partial(_learn, learnt))
+                report = Report(relay.emit, relay.check, job.seconds)
+                with broken_off(report):
+                    state, outcome = _attempt(job, report, partial(_learn, learnt))
             _end(job, state, outcome)
         except (ClaimLost, LostClaim):
             log.warning("claim_lost", run=job.run_id, fence=job.fence)
@@ -104,6 +116,9 @@ def _attempt(job: Job, report: Report, learn: Callable[[Job], None]) -> tuple[st
         return "failed", Outcome("failed", str(error), host_key=error.offered if job.target else "")
     except Cancelled as error:
         return "cancelled", Outcome("cancelled", str(error))
+    except OutOfTime as error:
+        # One that had changed something has been put back by now, and says that instead.
+        return "failed", Outcome("failed", f"{error} {_AS_THEY_WERE}")
     except WorkError as error:
         return "failed", Outcome("failed", str(error))
     except ClaimLost:

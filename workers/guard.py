@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from lbftp.core import ours, program
+from lbftp.core.durations import GUARD_TRIES
 from lbftp.core.job import Access
 from lbftp.core.program.complaints import explained
 from lbftp.core.program.guard import STATUS, GuardState, Hold, state
@@ -17,8 +18,8 @@ from workers.remote import Limits, Remote
 from workers.report import Report
 from workers.stepping import follow_steps
 
-# How much longer than its time a guard is waited for: it may try several times.
-PATIENCE_SECONDS: Final = 90
+# How much longer than its time a guard is waited for.
+PATIENCE_SECONDS: Final = GUARD_TRIES
 _BETWEEN_SECONDS: Final = 3
 CONFIRM: Final = ("confirm", "Keep the change: the guard goes", "confirm")
 

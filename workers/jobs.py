@@ -10,7 +10,6 @@ from typing import Any, Final
 from lbftp.core.checks import sessions
 from lbftp.core.checks.state import check
 from lbftp.core.findings import Finding, needs_repair
-from lbftp.core.ftp.looks import of_a_machine
 from lbftp.core.importing import propose
 from lbftp.core.job import Access, Job
 from lbftp.core.observe.observed import Observed

@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from lbftp.core.checks import check
+from lbftp.core.checks.state import check
+from lbftp.core.durations import LOOK_AGAIN, ROUNDS
 from lbftp.core.findings import Finding, needs_repair
+from lbftp.core.ftp.looks import of_a_machine
 from lbftp.core.job import Job
-from lbftp.core.machines import of_a_machine
 from lbftp.core.observe.observed import Observed
 from lbftp.core.plan import Plan, plan
 from lbftp.core.problem import errors
@@ -28,9 +29,8 @@ from workers.remote import Limits
 from workers.report import PAIR, Report
 from workers.rollout import Rollout, roll_out
 
-ROUNDS: Final = 3
 # A real server or the VIP may be away for a moment after a repair: keepalived's checks and VRRP take some seconds.
-_PATIENCE_SECONDS: Final = 20
+_PATIENCE_SECONDS: Final = LOOK_AGAIN
 _LEFT: Final = ("left", "Check again: nothing is left", "look-again")
 
 Key = tuple[str, str, str]

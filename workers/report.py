@@ -11,7 +11,7 @@ from typing import Any, Literal
 from lbftp.core.findings import Finding
 from lbftp.core.job import Event, Orders
 from lbftp.core.steps import Step
-from workers.errors import Cancelled
+from workers.errors import Cancelled, OutOfTime
 
 PAIR = ""
 
@@ -30,23 +30,40 @@ class Report:
     `cancellable`: to be set to False before anything that has to be done wholly, such as putting back or confirming;
     neither cancelling nor extending is heeded then.
     `on_extend` lets the routers' guards start anew; it may call `check`.
+    `seconds`: after so long the run's time is over (0: never).
     """
 
-    def __init__(self, emit: Callable[[Event], None], ask: Callable[[], Orders | None]) -> None:
+    def __init__(self, emit: Callable[[Event], None], ask: Callable[[], Orders | None], seconds: int = 0) -> None:
         self._emit = emit
         self._ask = ask
+        self._seconds = seconds
+        self._began = time.monotonic()
+        # What goes on: where, its title, since when.
+        self._now = PAIR, "", self._began
         self.cancellable = True
         self.on_extend: Callable[[], None] = _nothing
 
     def check(self) -> Orders:
-        """Asked before each step: what people ask of the run. Raises Cancelled if a person cancelled the run, ClaimLost
-        if it is another's now."""
+        """Asked before each step: what people ask of the run. Raises Cancelled if a person cancelled the run, OutOfTime
+        if its time is over, ClaimLost if it is another's now."""
         orders = self._ask() or Orders()
         if orders.cancel and self.cancellable:
             raise Cancelled(orders.cancel)
+        if self._seconds and time.monotonic() - self._began > self._seconds:
+            self.out_of_time()
         if orders.extend and self.cancellable:
             self.on_extend()
         return orders
+
+    def out_of_time(self) -> None:
+        """Raises OutOfTime with what took how long, unless what goes on has to be done wholly."""
+        if not self.cancellable:
+            return
+        router, title, since = self._now
+        now = time.monotonic()
+        where = f" on {router}" if router else ""
+        slow = f" “{title}”{where} had been going on for {now - since:.0f} s." if title else ""
+        raise OutOfTime(f"It took {now - self._began:.0f} s, and may take {self._seconds} s: it was ended.{slow}")
 
     def phase(self, name: str, title: str) -> None:
         self._emit(Event("phase", PAIR, {"name": name, "title": title}))
@@ -67,6 +84,8 @@ class Report:
         self._step(router, step, {"state": "failed", "seconds": seconds, "message": message})
 
     def _step(self, router: str, step: tuple[str, str], data: dict[str, Any]) -> None:
+        if data["state"] == "started":
+            self._now = router, step[1], time.monotonic()
         self._emit(Event("step", router, {"id": step[0], "title": step[1], **data}))
 
     @contextmanager

@@ -15,6 +15,7 @@ from typing import Final
 from lbftp.core import ours, program
 from lbftp.core.checks.pair import awaited
 from lbftp.core.diff import diff
+from lbftp.core.durations import LOOK_AGAIN
 from lbftp.core.findings import Finding, findings, master
 from lbftp.core.job import Job
 from lbftp.core.observe.observed import Observed
@@ -36,7 +37,7 @@ from workers.stepping import follow_steps, run_steps, titles
 # VRRP needs three advertisements and a skew to settle (RFC 5798, 6.1), and keepalived a moment; health checks a round.
 SETTLE_SECONDS: Final = 60
 VRRP_INTERVALS: Final = 5
-LOOK_AGAIN_SECONDS: Final = 20
+LOOK_AGAIN_SECONDS: Final = LOOK_AGAIN
 PERSIST_CODES: Final = frozenset(
     {"saved-rules", "module-file", "sysctl-file", "nft-file", "nft-include-file", "unit-disabled", "unit-masked", SAVED}
 )

@@ -28,10 +28,11 @@ def _tell_no_secrets(logger: logging.Logger, **_: Any) -> None:
         handler.addFilter(logs.Told())
 
 
-@app.task(name="workers.tasks.execute")
-def execute(run_id: int) -> None:
+@app.task(bind=True, name="workers.tasks.execute")
+def execute(self: Any, run_id: int) -> None:
     """Does run `run_id` if nobody else does. A vanished or ended run ends quietly."""
-    run_claimed(run_id)
+    hard, _soft = self.request.timelimit or (None, None)
+    run_claimed(run_id, hard=hard or settings.CELERY_TASK_TIME_LIMIT)
 
 
 @app.task(name="workers.tasks.tick")

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
+from lbftp import waiting
 from lbftp.accounts.models import Role, Team
 from lbftp.accounts.services import require
 from lbftp.changes import editing, states, terms
@@ -18,6 +20,7 @@ from lbftp.clusters.drafts import DRAFT_FIELDS, complete
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.specs import check_values
 from lbftp.clusters.values import values, version
+from lbftp.core.durations import Need
 from lbftp.core.job import GUARD_BOUNDS, GUARD_SECONDS
 from lbftp.core.spec import SpecError, cluster_name
 from lbftp.inventory.models import Credential, ProbeHost
@@ -70,7 +73,7 @@ def save_draft(  # noqa: PLR0913 - the form's fields
     _check(name, comment, draft)
     hosts = tuple(probe_hosts)
     _check_paths(probe_path=probe_path, probe_upload_folder=probe_upload_folder)
-    _check_guard(guard_seconds)
+    _check_guard(guard_seconds, confirm_by_hand)
     _check_by_hand(confirm_by_hand)
     with transaction.atomic():
         # As it is stored now, and nobody else writes until this has ended.
@@ -247,12 +250,14 @@ def _check_probe(team: Team, hosts: Sequence[ProbeHost], account: Credential | N
         raise Invalid.at("probe_account", reason, "Choose an FTP account; an administrator adds one (Credentials).")
 
 
-def _check_guard(seconds: object) -> None:
+def _check_guard(seconds: object, by_hand: object) -> None:
     low, high = GUARD_BOUNDS
     # bool is a kind of int, and `yes` in a file is one.
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not low <= seconds <= high:
         remedy = f"Give {low} to {high} seconds, longer than the slowest phase takes."
         raise Invalid.at("guard_seconds", f"{str(seconds)[:40]!r} is not a whole number from {low} to {high}.", remedy)
+    if reason := waiting.too_long(Need("apply", settings.RUN_SECONDS, guard=seconds, by_hand=by_hand is True)):
+        raise Invalid.at("guard_seconds", f"Runs could not wait for guards of {seconds} s.", reason)
 
 
 def _check_by_hand(value: object) -> None:

@@ -69,6 +69,7 @@ class Job:
     before the first change. `change` is the kind of change that is planned or carried out, `params` what people chose
     for it (ChangeRequest.params). `resting` are routers of the spec that are in maintenance: a run that looks leaves
     them alone. `servers` are those real servers of the spec that lbftp may log in to.
+    `seconds`: after so long the run ends by itself (0: never; core.durations).
     """
 
     run_id: int
@@ -93,6 +94,7 @@ class Job:
     params: Mapping[str, Any] = field(default_factory=dict)
     resting: frozenset[str] = frozenset()
     servers: tuple[Access, ...] = ()
+    seconds: int = 0
 
     @property
     def probe(self) -> Probe | None:

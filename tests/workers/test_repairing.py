@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from lbftp.core.checks import check
+from lbftp.core.checks.state import check
+from lbftp.core.findings import Finding
 from lbftp.core.job import Event, Job
 from lbftp.core.observe import ipvs
 from lbftp.core.observe.beside import Beside
@@ -167,3 +168,15 @@ def test_a_check_that_finds_warnings_tells_them_beside_its_success(lab: Lab) -> 
     outcome = lab.comply(reapply=False)
     assert (outcome.state, _codes(outcome.result["findings"])) == ("succeeded", ["destination-removed"])
     assert outcome.text.startswith("1 warning: r1: Real server 10.0.50.12")
+
+
+def test_what_is_on_a_real_servers_own_machine_nobody_put_right(lab: Lab) -> None:
+    """A re-apply changes routers, and nobody looked at the server again."""
+    lab.looks = [not_forwarding(whole()), whole()]
+    route = Finding("server-route", "error", "", "ftp2: no default route", "", "", "", repairable=False)
+    found = [*check(GUIDE, lab.looks.pop(0)), route]
+    job, report = Job(1, "comply", 1, spec=GUIDE, reapply=True), Report(lab.events.append, lambda: None)
+    outcome = repairing.repaired(job, found, not_forwarding(whole()), report, Limits())
+    assert outcome.state == "failed"
+    assert outcome.text.endswith("1 left: the pair: ftp2: no default route.")
+    assert [row["code"] for row in outcome.result["findings"] if not row["repaired"]] == ["server-route"]

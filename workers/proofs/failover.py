@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 from lbftp.core import proofs
+from lbftp.core.durations import COME_BACK, NEXT_SESSION, TRAFFIC_BEGINS, WATCH
 from lbftp.core.job import Job, Probe
 from lbftp.core.observe.observed import Observed
 from lbftp.core.plan import Plan
@@ -27,10 +28,10 @@ _GOING: Final = ("traffic", "Start sessions that go on", "prove")
 _WATCH: Final = ("watch", "See what becomes of the sessions", "prove")
 _AGAIN: Final = ("again", "See the VIP where it belongs, and the sessions once more", "prove")
 # A session whose packets are dropped in silence is only known to be lost when its patience is over.
-_WATCH_SECONDS: Final = 15
-_NEXT_SECONDS: Final = 120
-_BEGIN_SECONDS: Final = 90
-_COME_BACK_SECONDS: Final = 30
+_WATCH_SECONDS: Final = WATCH
+_NEXT_SECONDS: Final = NEXT_SESSION
+_BEGIN_SECONDS: Final = TRAFFIC_BEGINS
+_COME_BACK_SECONDS: Final = COME_BACK
 
 
 def _plan(job: Job, observed: Mapping[str, Observed], _pair: Pair) -> Plan:

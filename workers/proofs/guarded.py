@@ -10,6 +10,8 @@ from functools import partial
 from typing import Final, TypeVar
 
 from lbftp.core import ours, program
+from lbftp.core.durations import AWAY
+from lbftp.core.durations import SETTLE as SETTLE_WAIT
 from lbftp.core.findings import findings, master
 from lbftp.core.job import Access, Job
 from lbftp.core.observe import facts
@@ -35,7 +37,7 @@ GUARD: Final = ("guard", "Arm the guard", "checkpoint")
 SETTLE: Final = ("settle", "See that the pair is complete", "prove")
 SESSIONS: Final = ("sessions", "Make FTP sessions through the VIP", "prove")
 # VRRP needs three advertisements and a skew (RFC 5798, 6.1), health checks a round; then some for slow machines.
-SETTLE_SECONDS: Final = 90
+SETTLE_SECONDS: Final = SETTLE_WAIT
 T = TypeVar("T")
 
 
@@ -253,7 +255,7 @@ def _look(job: Job, limits: Limits) -> Mapping[str, Observed]:
         return look(pair)
 
 
-def _patiently(work: Callable[[], T], seconds: int = 300) -> T:
+def _patiently(work: Callable[[], T], seconds: int = AWAY) -> T:
     """A router that boots is waited for."""
     end = time.monotonic() + seconds
     while True:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from lbftp.core import proofs
+from lbftp.core.durations import UNITS
 from lbftp.core.findings import master
 from lbftp.core.job import Job
 from lbftp.core.observe.observed import Observed
@@ -25,8 +26,6 @@ from workers.proofs.guarded import await_holder, do, guarded, sessions, settled,
 from workers.rollout import Rollout
 
 _BETWEEN_SECONDS: Final = 3
-# A unit that never gets ready keeps systemd "starting" for longer than anybody wants to wait (systemctl(1)).
-_UNITS_SECONDS: Final = 180
 _REBOOT: Final = "reboot"
 _BACK: Final = ("back", "It answers with another boot id", "run")
 _UNITS: Final = ("units", "Its units have started", "run")
@@ -154,7 +153,7 @@ def _await_boot(rollout: Rollout, name: str, boot: str) -> str:
 
 def _await_units(rollout: Rollout, name: str) -> tuple[str, list[str]]:
     """(systemd's state, failed units) once no unit is starting any more, or after a while."""
-    end, told = time.monotonic() + _UNITS_SECONDS, ""
+    end, told = time.monotonic() + UNITS, ""
     while True:
         rollout.report.check()
         with connected([g.access_of(rollout, name)], rollout.limits) as pair:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from lbftp.core import ours
+from lbftp.core import durations, ours
 from lbftp.core.job import Access, Probe
 from lbftp.core.secrecy import hidden
 from lbftp.core.spec import ClusterSpec
@@ -21,9 +21,8 @@ from workers.errors import ProofFailed, WorkError
 from workers.remote import Limits, Remote, connect
 
 HELD: Final = 4
-LONGEST_SECONDS: Final = 900
 # The program begins two short sessions a second.
-_MOST_ROWS: Final = 20 * LONGEST_SECONDS
+_MOST_ROWS: Final = 20 * durations.traffic(1000)
 _SOURCE: Final = Path(__file__).with_name("going_on.py")
 _SHORT: Final = {"kind": "", "ok": False, "seconds": 0.0, "message": ""}
 _STAYS: Final = {"kind": "", "name": "", "state": "", "message": "", "bytes": 0}
@@ -81,7 +80,7 @@ def job(spec: ClusterSpec, probe: Probe, stop: str) -> Row:
         "port": spec.control_port,
         "sources": [s for s in probe.sources if (":" in s) == (side.family == 6)],
         "held": HELD,
-        "seconds": LONGEST_SECONDS,
+        "seconds": durations.traffic(spec.vrrp.preempt_delay),
         "stop": stop,
     }
 
@@ -98,7 +97,7 @@ def going_on(spec: ClusterSpec, probe: Probe, limits: Limits) -> Iterator[Traffi
     traffic, stop = Traffic(host.name), ours.traffic_stop(secrets.token_hex(8))
     with connect(host, limits) as remote:
         text = program(job(spec, probe, stop))
-        thread = threading.Thread(target=_run, args=(remote, text, traffic))
+        thread = threading.Thread(target=_run, args=(remote, text, traffic, durations.traffic(spec.vrrp.preempt_delay)))
         thread.start()
         try:
             yield traffic
@@ -107,9 +106,9 @@ def going_on(spec: ClusterSpec, probe: Probe, limits: Limits) -> Iterator[Traffi
             thread.join(60)
 
 
-def _run(remote: Remote, text: str, traffic: Traffic) -> None:
+def _run(remote: Remote, text: str, traffic: Traffic, seconds: int) -> None:
     try:
-        answer = remote.run(text, seconds=LONGEST_SECONDS + 60, interpreter="python3", on_line=traffic.line)
+        answer = remote.run(text, seconds=seconds + 60, interpreter="python3", on_line=traffic.line)
         if answer.code != 0:
             last = (answer.err.strip().splitlines() or [f"exit code {answer.code}"])[-1]
             traffic.error = f"{remote.access.name}: the probe ended early: {last}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.conf import settings
 from lbftp.accounts.models import Team
 from lbftp.changes.errors import Refused
 from lbftp.changes.models import Run
+from lbftp.changes.services.durations import limits_of
 from lbftp.clusters.models import Cluster
 from lbftp.clusters.specs import other_specs, spec_of
 from lbftp.core.job import REVISION, Access, Job, Probe
@@ -22,6 +24,10 @@ _HOSTS: dict[str, type[SshHost]] = {"router": Router, "probehost": ProbeHost, "s
 
 def job_for(run: Run) -> Job:
     """The job of a claimed run. Raises Refused or SpecError if what it needs is not there any more."""
+    return dataclasses.replace(_job_for(run), seconds=limits_of(run).own)
+
+
+def _job_for(run: Run) -> Job:
     if run.kind == Run.Kind.IMPORT:
         return Job(run_id=run.pk, kind=run.kind, fence=run.fence, routers=_to_import(run))
     if run.cluster is None:

@@ -86,7 +86,7 @@ def end(run: Run, state: str, outcome: str, result: dict[str, Any]) -> None:
 
 def _left(result: dict[str, Any]) -> int:
     """Of findings those that somebody has to do something about; and real servers that sessions should have reached."""
-    found = [f for f in result.get("findings", []) if f.get("severity") != "info" and not f.get("repaired")]
+    found = drift(result.get("findings", []))
     unseen = [one for one in result.get("unseen", []) if not one.get("planned")]
     return len(found) + len(unseen) + len(result.get("unreached", []))
 
@@ -149,7 +149,7 @@ def _after_apply(run: Run) -> None:
             to = change.params["to"]
             Cluster.objects.filter(pk=change.cluster_id).update(applied=to["revision"] if to else None)
         nothing = change.kind == ChangeRequest.Kind.ROLLBACK and not change.params["to"]
-        drifted = _left({"findings": run.result.get("findings", [])})
+        drifted = drift(run.result.get("findings", []))
         _see(change.cluster, S.UNKNOWN if nothing else S.DRIFTED if drifted else S.IN_STEP, run)
     elif run.state == R.CANCELLED:
         states.move(change, C.APPLYING, C.PROPOSED, user=run.cancelled_by, reason=run.outcome)

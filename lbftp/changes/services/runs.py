@@ -17,6 +17,7 @@ from lbftp.changes import origin, states
 from lbftp.changes.errors import LostClaim, ServiceError
 from lbftp.changes.models import ChangeRequest, Run
 from lbftp.changes.services import beginning, claims, leases, outcomes
+from lbftp.changes.services.durations import limits_of
 from lbftp.changes.services.events import append, record
 from lbftp.changes.services.jobs import job_for
 from lbftp.changes.services.leases import holders, release_leases, take_leases
@@ -28,8 +29,8 @@ from lbftp.inventory.models import SshHost
 from lbftp.live import publish
 
 __all__ = [
-    "cancel", "claim", "finish", "heartbeat", "holders", "job_again", "record", "release_leases", "send", "start",
-    "take_leases",
+    "cancel", "claim", "finish", "heartbeat", "holders", "job_again", "outgrown", "record", "release_leases",
+    "send", "start", "take_leases",
 ]  # fmt: skip
 
 log = structlog.get_logger(__name__)
@@ -78,11 +79,22 @@ def start(  # noqa: PLR0913 - the columns of the row
 
 def send(run_id: int) -> bool:
     """Asks the broker for a worker; notes when. False if the broker is away."""
-    if not dispatch.send_run(run_id):
+    run = Run.objects.select_related("cluster", "change", "revision").filter(pk=run_id).first()
+    if run is None:
+        return False
+    limits = limits_of(run)
+    if not dispatch.send_run(run_id, soft=limits.soft, hard=limits.hard):
         log.warning("run_not_sent", run=run_id)
         return False
     Run.objects.filter(pk=run_id).update(sent_at=database.now())
     return True
+
+
+def outgrown(*, run_id: int, hard: int) -> bool:
+    """Whether the run may take longer by now than the `hard` seconds that its message was given: a cluster's guards
+    were told to wait longer meanwhile, or the message is of an older version."""
+    run = Run.objects.select_related("cluster", "change", "revision").filter(pk=run_id).first()
+    return run is not None and limits_of(run).hard > hard
 
 
 def claim(*, run_id: int, worker: str) -> Job | None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib.auth.models import User
 
+from lbftp import waiting
 from lbftp.changes.errors import Invalid, Refused
 from lbftp.changes.models import ChangeRequest, Run
 from lbftp.changes.services.requests import applied, propose_kind
 from lbftp.clusters.models import Cluster
+from lbftp.core.durations import Need
 from lbftp.core.proofs import FOREIGN, REFUSE
 from lbftp.proofs.services.rests import resting
 
@@ -41,6 +44,9 @@ def reboot(  # noqa: PLR0913 - the form's fields
     low, high = PATIENCE
     if not low <= patience <= high:
         raise Invalid.at("patience", f"{patience} is too short or too long.", f"Use {low} to {high} seconds.")
+    need = Need("reboot", settings.RUN_SECONDS, guard=cluster.guard_seconds, patience=patience)
+    if reason := waiting.too_long(need):
+        raise Invalid.at("patience", f"A run could not wait {patience} s for each router.", reason)
     params = {"routers": sorted(routers or known), "patience": patience}
     return _propose(user, cluster, "reboot", params, title or f"Reboot proof of {cluster}", reason)
 
