@@ -58,7 +58,7 @@ def run_claimed(run_id: int, *, hard: int | None = None) -> None:
         try:
             with Relay(_desk(job)) as relay:
                 report = Report(relay.emit, relay.check, job.seconds)
-                with broken_off(report):
+                with broken_off(report, 0 if job.kind in CHANGING else job.seconds):
                     state, outcome = _attempt(job, report, partial(_learn, learnt))
             _end(job, state, outcome)
         except (ClaimLost, LostClaim):
