@@ -24,7 +24,7 @@ class Going:
     def phase(self, name: str) -> None:
         self.fence = self.fence or claimed(self.run).fence
         found = [Event("phase", "", {"name": name, "title": name})]
-        found.append(Event("guard", "r1", {"state": "extended", "seconds": 120, "until": "2030-01-02T03:04:05+00:00"}))
+        found.append(Event("guard", "r1", {"state": "extended", "seconds": 120, "until": None}))
         events.record(run_id=self.run.pk, fence=self.fence, events=found)
 
     def page(self, who: Any) -> str:
@@ -44,7 +44,7 @@ def test_buttons_to_confirm_extend_and_put_back(world: World, browse: As) -> Non
     assert [name for name in ("confirm", "extend", "cancel") if f'id="{name}"' not in page] == []
     assert "Waits for a person to confirm" in page
     assert "Yes, put it back" in page
-    assert 'data-until="2030-01-02T03:04:05+00:00"' in page
+    assert 'data-until="' in page
     assert 'id="confirm"' not in going.page(world.victor)
     after = browse(world.carol).post(reverse("changes:run-confirm", args=[going.run.pk]), follow=True).content.decode()
     assert "carol confirmed it: the change stays." in after
