@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -60,6 +61,8 @@ def build() -> World:
         "mallory": person("mallory", other, Role.ADMIN),
         "root": User.objects.create_superuser("root", password="a long enough one"),
     }
+    # They have been here for years: tests may turn the clock back.
+    Membership.objects.update(role_since=datetime(2020, 1, 1, tzinfo=UTC))
     r1, r2 = (router(team, key, f"r{n}", n) for n in (1, 2))
     client = ProbeHost.objects.create(
         team=team, name="client", address="127.0.0.1", port=2203, credential=key, host_key=host_key()

@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.urls import reverse
 
 from lbftp.changes import trail
+from lbftp.changes.editing import VERSION
 from lbftp.changes.models import ChangeRequest, Run, Transition
 from lbftp.clusters.models import Cluster
 from lbftp.daytwo.models import Drain
@@ -106,7 +107,8 @@ def _moved(row: Transition) -> tuple[str, str, str]:
 
 
 def _values(row: Transition) -> tuple[Changed, ...]:
-    keys = dict.fromkeys([*row.before, *row.after])
+    # The version of a draft says nothing to people; `load` compares it.
+    keys = [key for key in dict.fromkeys([*row.before, *row.after]) if key != VERSION]
     return tuple(Changed(_label(key), _shown(row.before, key), _shown(row.after, key)) for key in keys)
 
 
