@@ -94,7 +94,7 @@ def test_what_sessions_showed(world: World, browse: As) -> None:
     assert reverse("changes:run", args=[run.pk]) in text
 
 
-@pytest.mark.parametrize("query", ["?client=implicit-pasv", "?client=plain-pasv&ip=6", "?port=x", "?client=%00"])
+@pytest.mark.parametrize("query", ["?client=implicit-pasv", "?client=plain-pasv&ip=6", "?port=x"])
 def test_kinds_that_cannot_come_are_not_found(world: World, browse: As, query: str) -> None:
     assert browse(world.victor).get(reverse("clusters:why", args=[world.cluster.pk]) + query).status_code == 404
 

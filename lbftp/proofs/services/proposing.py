@@ -45,8 +45,8 @@ def reboot(  # noqa: PLR0913 - the form's fields
     if not low <= patience <= high:
         raise Invalid.at("patience", f"{patience} is too short or too long.", f"Use {low} to {high} seconds.")
     need = Need("reboot", settings.RUN_SECONDS, guard=cluster.guard_seconds, patience=patience)
-    if reason := waiting.too_long(need):
-        raise Invalid.at("patience", f"A run could not wait {patience} s for each router.", reason)
+    if blocked := waiting.too_long(need):
+        raise Invalid.at("patience", f"A run could not wait {patience} s for each router.", blocked)
     params = {"routers": sorted(routers or known), "patience": patience}
     return _propose(user, cluster, "reboot", params, title or f"Reboot proof of {cluster}", reason)
 
