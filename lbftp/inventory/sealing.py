@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,8 +19,9 @@ from lbftp.inventory.crypto import Sealed
 from lbftp.inventory.fields import any_sealed, sealed_columns
 from lbftp.inventory.models import Credential
 
-# Rows of one transaction: on SQLite nobody else writes meanwhile.
-_BATCH: Final = 100
+# Rows of one transaction, in which nobody else writes on SQLite, and the time left to others between two.
+_BATCH: Final = 50
+_PAUSE_SECONDS: Final = 0.05
 # A process that read the keys just before the new one came may seal a few more with the old one.
 _PASSES: Final = 5
 # What `/readyz` opens of each column: it is asked every few seconds.
@@ -113,13 +115,15 @@ def _seal_anew(model: type[Model], column: str) -> int:
     """How many rows of the column were sealed by an older key, and are by the newest now."""
     count = 0
     for rows in _batches(model, column):
+        due = [(pk, old) for pk, old in rows if not crypto.is_newest(old.token) and crypto.opens(old)]
+        ready = [(pk, old, Sealed(crypto.encrypt(crypto.decrypt(old.token)))) for pk, old in due]
         with transaction.atomic():
-            for pk, old in rows:
-                if crypto.is_newest(old.token) or not crypto.opens(old):
-                    continue
-                new = Sealed(crypto.encrypt(crypto.decrypt(old.token)))
+            for pk, old, new in ready:
                 # Compare-and-set: a secret that somebody enters meanwhile stays.
                 count += model._default_manager.filter(pk=pk, **{column: old}).update(**{column: new})
+        if ready:
+            # SQLite gives the next turn to whoever asks first: others ask as well.
+            time.sleep(_PAUSE_SECONDS)
     return count
 
 
