@@ -22,6 +22,7 @@ from lbftp.clusters.values import values
 from lbftp.core.job import GUARD_BOUNDS
 from lbftp.inventory.models import Credential, ProbeHost, RealServer, Router
 from lbftp.web.editing import EditForm, Raw
+from lbftp.web.forms import RowsField
 
 _PROBE: Final = ("probe_hosts", "probe_worker", "probe_account", "probe_path", "probe_upload_folder")
 _PLAIN: Final = ("name", "comment", *_PROBE, *BESIDE)
@@ -82,7 +83,7 @@ class ClusterForm(EditForm):
         help_text="Lower-case letters, digits, hyphens. It becomes part of file and chain names.",
     )
     comment = forms.CharField(max_length=200, required=False, help_text="For colleagues: what it serves, whom to ask.")
-    probe_hosts = forms.ModelMultipleChoiceField(
+    probe_hosts = RowsField(
         ProbeHost.objects.none(), label="Probe hosts", required=False, widget=forms.CheckboxSelectMultiple
     )
     probe_worker = forms.BooleanField(

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from django import forms
 
 from lbftp.changes.errors import Invalid, ServiceError
+from lbftp.web.converters import RowId
 
 _T = TypeVar("_T")
 
 
 _UNSEEN: Final = {"class": "mono secret", "autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
+
+
+class RowsField(forms.ModelMultipleChoiceField[Any]):
+    """Several rows to choose from. Django asks the database for all given numbers at once, also for one of 25 digits,
+    which no column holds; here that is a choice that is not offered."""
+
+    def clean(self, value: Any) -> Any:
+        for given in value if isinstance(value, (list, tuple)) else ():
+            if not re.fullmatch(RowId.regex, str(given)):
+                raise forms.ValidationError(
+                    self.error_messages["invalid_choice"], code="invalid_choice", params={"value": str(given)[:40]}
+                )
+        return super().clean(value)
 
 
 class SecretArea(forms.Textarea):

@@ -131,3 +131,15 @@ def test_fields_of_secrets_are_not_remembered(world: World, browse: As) -> None:
         field = text.partition('name="secret"')[2].partition(">")[0]
         assert 'autocomplete="off"' in field
         assert "secret" in field
+
+
+@pytest.mark.parametrize("given", ["9" * 25, "9" * 5000, str(2**63), "-1", "x"])
+def test_a_choice_of_several_rows_takes_rows_alone(world: World, browse: As, given: str) -> None:
+    """Django asks the database for all numbers at once, and SQLite breaks at one of more than 8 bytes."""
+    typed = {"name": "new", "probe_hosts": [str(world.client.pk), given]}
+    page = browse(world.alice).post(reverse("clusters:new"), typed)
+    assert page.status_code == 422
+    assert (
+        "is not one of the available choices" in page.content.decode()
+        or "is not a valid value" in page.content.decode()
+    )
