@@ -85,8 +85,8 @@ test-drain: ready-test ## a real server is drained while a client uploads 200 MB
 test-breakages: ready-test ## a working cluster broken in some fifty ways, each found and explained; writes docs/breakages.md
 	@LBFTP_BREAKAGES=all $(PYTEST) tests/breakages; code=$$?; LBFTP_VAR=$(VAR)/test $(PY) -m tests.breakages.series; exit $$code
 
-test-soak: ready-test ## the site under thousands of pipelined, cached and aborted requests, ten minutes of a browser; half an hour
-	@LBFTP_SOAK=all $(PYTEST) -s tests/ops/test_unanswered.py tests/browser/test_browsing.py
+test-soak: ready-test ## the site under thousands of pipelined, cached and aborted requests, 40 strangers at /readyz, ten minutes of a browser; half an hour
+	@LBFTP_SOAK=all $(PYTEST) -s tests/ops/test_unanswered.py tests/ops/test_strangers.py tests/browser/test_browsing.py
 
 lint: ready-dev ## formatting, rules, types, templates, layers
 	@$(PY) -m ruff format --check $(CODE)
