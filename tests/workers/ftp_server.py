@@ -16,6 +16,8 @@ PASSWORD = "probe"
 
 
 def main(root: Path, folder: Path, program: Path, port: int, lines: list[str]) -> None:
+    # vsftpd hands out what everybody may read; the tests' own umask, which is the site's, would hide it.
+    os.umask(0o022)
     files = folder / "files"
     files.mkdir()
     (files / "hello").write_text("hello\n")
