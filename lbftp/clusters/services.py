@@ -74,7 +74,6 @@ def save_draft(  # noqa: PLR0913 - the form's fields
     hosts = tuple(probe_hosts)
     _check_paths(probe_path=probe_path, probe_upload_folder=probe_upload_folder)
     _check_guard(guard_seconds, confirm_by_hand)
-    _check_by_hand(confirm_by_hand)
     with transaction.atomic():
         # As it is stored now, and nobody else writes until this has ended.
         row = _locked_row(cluster) if cluster else Cluster(team=team)
@@ -91,12 +90,18 @@ def save_draft(  # noqa: PLR0913 - the form's fields
         if cluster:
             editing.refuse_unseen(thing_of(row), seen=seen, stored=stored, wanted=wanted)
         saved = _store(row, hosts, user if changed else None)
-        what = editing.LOADED if loaded else "Setting changed" if settings else "Draft edited"
-        note(saved, user, before=stored, what=what, reason=settings)
-        now = values(saved)
-        if any(stored.get(name) != now[name] for name in _SECURED):
-            terms.edited(user, saved)
+        what = "Setting changed" if settings else "Draft edited"
+        _tell(user, saved, before=stored, what=editing.LOADED if loaded else what, reason=settings)
         return saved
+
+
+def _tell(user: User, saved: Cluster, *, before: Values, what: str, reason: str) -> None:
+    """The audit's row, and whose part it is where that is about how changes are tested and guarded."""
+    note(saved, user, before=before, what=what, reason=reason)
+    now = values(saved)
+
+    if any(before.get(name) != now[name] for name in _SECURED):
+        terms.edited(user, saved)
 
 
 def _locked_row(cluster: Cluster) -> Cluster:
@@ -251,18 +256,16 @@ def _check_probe(team: Team, hosts: Sequence[ProbeHost], account: Credential | N
 
 
 def _check_guard(seconds: object, by_hand: object) -> None:
+    if not isinstance(by_hand, bool):
+        raise Invalid.at("confirm_by_hand", f"{str(by_hand)[:40]!r} is neither true nor false.", "Give true or false.")
+
     low, high = GUARD_BOUNDS
     # bool is a kind of int, and `yes` in a file is one.
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not low <= seconds <= high:
         remedy = f"Give {low} to {high} seconds, longer than the slowest phase takes."
         raise Invalid.at("guard_seconds", f"{str(seconds)[:40]!r} is not a whole number from {low} to {high}.", remedy)
-    if reason := waiting.too_long(Need("apply", settings.RUN_SECONDS, guard=seconds, by_hand=by_hand is True)):
+    if reason := waiting.too_long(Need("apply", settings.RUN_SECONDS, guard=seconds, by_hand=by_hand)):
         raise Invalid.at("guard_seconds", f"Runs could not wait for guards of {seconds} s.", reason)
-
-
-def _check_by_hand(value: object) -> None:
-    if not isinstance(value, bool):
-        raise Invalid.at("confirm_by_hand", f"{str(value)[:40]!r} is neither true nor false.", "Give true or false.")
 
 
 def _check_rename(cluster: Cluster, team: Team, name: str) -> None:
