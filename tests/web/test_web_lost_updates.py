@@ -222,5 +222,5 @@ def test_the_form_costs_no_more_queries(world: World, browse: As) -> None:
     with CaptureQueriesContext(connection) as captured:
         assert browser.get(url).status_code == 200
     of_form = [one["sql"] for one in captured if re.search('FROM "(clusters|inventory|changes)_', one["sql"])]
-    assert len(of_form) == 11, of_form
+    assert len(of_form) == 9, of_form
     assert not [sql for sql in of_form if "changes_transition" in sql]
