@@ -76,7 +76,7 @@ def _bob_comes(bob: Person, path: str) -> None:
     page.get_by_label("Password", exact=True).fill(PASSWORDS["bob"])
     page.get_by_label("Password again").fill(PASSWORDS["bob"])
     page.get_by_role("button", name="Set it and sign in").click()
-    expect(page.get_by_role("status")).to_contain_text("Welcome, bob")
+    expect(page.locator("#messages")).to_contain_text("Welcome, bob")
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url(re.compile(r"/sign-in/"))
     page.close()
@@ -126,7 +126,7 @@ def _enrol_router(page: Page, host: dict[str, Any]) -> None:
     page.get_by_label("Public interface").select_option("pub0")
     page.get_by_label("Internal interface").select_option("int0")
     page.get_by_role("button", name="Save interfaces").click()
-    expect(page.get_by_role("status")).to_contain_text("ready to be used")
+    expect(page.locator("#messages")).to_contain_text("ready to be used")
     _picture(page, f"router-{host['name']}")
 
 
@@ -135,7 +135,7 @@ def _enrol_probe(page: Page, host: dict[str, Any]) -> None:
     page.get_by_role("link", name="Enrol a probe host").click()
     page.get_by_label("Source addresses").fill(", ".join(a for a in host["public_addresses"] if ":" not in a))
     _enrol(page, host)
-    expect(page.get_by_role("status")).to_contain_text("is pinned")
+    expect(page.locator("#messages")).to_contain_text("is pinned")
 
 
 def _add_real_server(page: Page, host: dict[str, Any]) -> None:
