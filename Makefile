@@ -14,7 +14,7 @@ CODE := lbftp workers lab ops tests manage.py
 # Quick ones first, then everything that is not named here, then what needs processes, a browser or virtual routers.
 EARLY := tests/core tests/test_layers.py
 LATE := tests/ops tests/workers tests/browser tests/lab_machines tests/lab tests/faults tests/breakages
-# On virtual routers `make test` takes the main job, probes, refusals, ways back, every kind of fault, and a sample of the
+# On virtual routers `make test` takes the main job, probes, refusals, ways back, and a sample of the faults and of the
 # breakages. The rest takes its time: `make test-lab` has all of it, of the series (faults, breakages, proofs) a sample.
 APART := $(filter-out tests/lab/test_probes.py tests/lab/test_rollback.py,$(wildcard tests/lab/test_*.py))
 ALL := $(sort $(patsubst %/,%,$(wildcard tests/*/)) $(wildcard tests/test_*.py))

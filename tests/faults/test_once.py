@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(1500)]
 
 # A router that nobody takes over rests when its guard has waited so long.
 GUARD = 60 if series.ALL else 40
-CHOSEN = series.left(CASES, [(case.when, case.name) for case in CASES]) if series.ALL else CASES
+# A minute and more each: `make test` takes every second one.
+CHOSEN = series.left(CASES, [(case.when, case.name) for case in CASES]) if series.ALL else CASES[::2]
 
 
 @pytest.fixture(scope="module")
