@@ -11,8 +11,9 @@ from lbftp.core.checks.catalogue import entry
 from lbftp.core.observe import keepalived
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.ipvs import fwmark
+from lbftp.core.observe.keepalived.records import Instance
 from lbftp.core.observe.keepalived.tree import read
-from lbftp.core.observe.keepalived.typed import Instance, meaning
+from lbftp.core.observe.keepalived.typed import meaning
 from lbftp.core.observe.observed import Observed
 from lbftp.core.ours import MODPROBE_FILE
 from lbftp.core.problem import Problem

@@ -213,8 +213,22 @@ def test_a_key_file_that_is_there_is_never_overwritten(world: World, key_file: P
     assert key_file.read_text() == "this is no key\n"
 
 
+def again_and_again(act: Callable[[int], None], over: threading.Event, failures: list[Exception]) -> None:
+    """What one of several people does until it is over, with a connection of their own."""
+    turn = 0
+
+    try:
+        while not over.is_set():
+            act(turn)
+            turn += 1
+    except Exception as error:  # noqa: BLE001 - shown by the test
+        failures.append(error)
+    finally:
+        connections.close_all()
+
+
 @pytest.mark.django_db(transaction=True)
-def test_live_nothing_fails_and_nothing_is_lost(world: World, key_file: Path) -> None:  # noqa: C901 - three people at once
+def test_live_nothing_fails_and_nothing_is_lost(world: World, key_file: Path) -> None:
     """Rows are sealed anew while others open them and while people replace secrets: no failure, no lost entry."""
     rows = [
         Credential(team=world.team, name=f"n{n}", username="u", kind="password", secret=f"secret {n}")
@@ -222,21 +236,8 @@ def test_live_nothing_fails_and_nothing_is_lost(world: World, key_file: Path) ->
     ]
     Credential.objects.bulk_create(rows)
     ids = list(Credential.objects.filter(name__startswith="n").order_by("pk").values_list("pk", flat=True))
-    over, failures, entered, looked = threading.Event(), [], {}, [0]
-
-    def guarded(act: Callable[[int], None]) -> Callable[[], None]:
-        def run() -> None:
-            try:
-                turn = 0
-                while not over.is_set():
-                    act(turn)
-                    turn += 1
-            except Exception as error:  # noqa: BLE001 - shown by the test
-                failures.append(error)
-            finally:
-                connections.close_all()
-
-        return run
+    over, entered, looked = threading.Event(), {}, [0]
+    failures: list[Exception] = []
 
     def look(turn: int) -> None:
         row = Credential.objects.get(pk=ids[(turn * 7) % len(ids)])
@@ -248,7 +249,7 @@ def test_live_nothing_fails_and_nothing_is_lost(world: World, key_file: Path) ->
         services.replace_secret(user=world.alice, credential=row, secret=f"entered {turn}")
         entered[row.pk] = f"entered {turn}"
 
-    threads = [threading.Thread(target=guarded(act)) for act in (look, look, enter)]
+    threads = [threading.Thread(target=again_and_again, args=(act, over, failures)) for act in (look, look, enter)]
     for thread in threads:
         thread.start()
     try:

@@ -21,8 +21,9 @@ from lbftp.core.observe import nftables
 from lbftp.core.observe.answer import observed
 from lbftp.core.observe.ipvs import Destination, Service, fwmark
 from lbftp.core.observe.keepalived import MAIN
+from lbftp.core.observe.keepalived.records import VirtualServer
 from lbftp.core.observe.keepalived.tree import read
-from lbftp.core.observe.keepalived.typed import VirtualServer, meaning
+from lbftp.core.observe.keepalived.typed import meaning
 from lbftp.core.observe.observed import Observed, Unit
 from lbftp.core.observe.program import UNITS
 from lbftp.core.observe.program import program as looking

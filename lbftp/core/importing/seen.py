@@ -13,8 +13,9 @@ from lbftp.core.importing.values import Leftover
 from lbftp.core.observe.errors import ObserveError
 from lbftp.core.observe.ipvs import Service, fwmark
 from lbftp.core.observe.keepalived import MAIN
+from lbftp.core.observe.keepalived.records import Meaning, VirtualServer
 from lbftp.core.observe.keepalived.tree import Config, read
-from lbftp.core.observe.keepalived.typed import Meaning, VirtualServer, meaning
+from lbftp.core.observe.keepalived.typed import meaning
 from lbftp.core.observe.observed import Observed
 from lbftp.core.ours import INCLUDE_DIR
 

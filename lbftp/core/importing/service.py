@@ -9,7 +9,7 @@ from lbftp.core import ours
 from lbftp.core.importing.seen import Candidate, Seen
 from lbftp.core.importing.values import Found
 from lbftp.core.observe.ipvs import Service
-from lbftp.core.observe.keepalived.typed import Check, RealServer, VirtualServer
+from lbftp.core.observe.keepalived.records import Check, RealServer, VirtualServer
 from lbftp.core.ours import INCLUDE_DIR
 from lbftp.core.spec import FAMILIES, Family
 from lbftp.core.spec.values import HOST_NAME

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from lbftp.core.importing.seen import Seen
 from lbftp.core.importing.values import Found
-from lbftp.core.observe.keepalived.typed import Instance, SyncGroup, as_number
+from lbftp.core.observe.keepalived.records import Instance, SyncGroup
+from lbftp.core.observe.keepalived.typed import as_number
 from lbftp.core.ours import INCLUDE_DIR
 from lbftp.core.spec import FAMILIES
 from lbftp.core.spec.values import Address, Interface
