@@ -36,6 +36,8 @@ async def fetch(path: str, method: str = "GET", **headers: str) -> tuple[int, di
     body = b""
     while (part := await asked.receive_output(5)).get("more_body"):
         body += part["body"]
+    # To its end: what it opened is closed after the last part.
+    await asked.wait()
     return start["status"], {k.decode(): v.decode() for k, v in start["headers"]}, body + part["body"]
 
 
