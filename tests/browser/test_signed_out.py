@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import Person, Site
 
 pytestmark = pytest.mark.browser
 
 PASSWORD = "a long enough one"
+_TELLS_OF_ITS_NOTICE = """
+new MutationObserver(() => console.log("notice")).observe(
+  document.getElementById("session-notice"), { childList: true },
+)
+"""
 # A socket looks every five seconds, a page without one likewise.
 PATIENCE = 15_000
 
@@ -141,3 +146,24 @@ def test_a_locked_person_hears_of_it_within_ten_seconds(chromium: Browser, site:
     notice = page.get_by_role("alert").filter(has_text="You are signed out")
     expect(notice).to_be_visible(timeout=10_000)
     site.actor.do("unlock", name="carol")
+
+
+def test_whoever_signs_out_is_not_told_so_by_the_page_that_is_left(chromium: Browser, site: Site) -> None:
+    """Its sockets end with the click, not with the session, however long the answer takes."""
+    person = _person(chromium, site, "bob")
+    page = person.open("/")
+    expect(page.locator("[data-link=on]")).to_be_visible(timeout=PATIENCE)
+    said: list[str] = []
+    page.on("console", lambda line: said.append(line.text))
+    page.evaluate(_TELLS_OF_ITS_NOTICE)
+
+    def slowly(route: Route) -> None:
+        answer = route.fetch(max_redirects=0)
+        # The session is over by now, and each socket learns of it within ten seconds.
+        page.wait_for_timeout(12_000)
+        route.fulfill(response=answer)
+
+    page.route("**/sign-out/", slowly)
+    page.get_by_role("button", name="Sign out").first.click()
+    page.wait_for_url(re.compile(r"/sign-in/"), timeout=2 * PATIENCE)
+    assert "notice" not in said

